@@ -1,0 +1,24 @@
+/* env.h - what the process asks of its environment: variables, randomness, memory.
+ *
+ * Tests and the simulator put their own randomness in place, so that an owner
+ * token or a back-off is a function of the seed.
+ */
+#ifndef PIPELINE_ENV_H
+#define PIPELINE_ENV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Replaces each ${NAME} in text by the environment's value.  0, or -1 when NAME is not
+ * set or the result exceeds size. */
+int env_expand(const char *text, char *result, size_t size);
+
+/* 64 random bits: getrandom(2), or what env_seed put in place (seed 0 = back). */
+uint64_t env_random(void);
+void     env_seed(uint64_t seed);
+
+/* Resident set of this process and the memory limit it lives under (cgroup or machine). */
+int64_t env_resident_bytes(void);
+int64_t env_memory_bytes_max(void);
+
+#endif

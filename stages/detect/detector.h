@@ -1,0 +1,90 @@
+/* detector.h - what an anomaly detector is.
+ *
+ * A detector is one const struct in one file.  It looks at a parcel and says
+ * open, update or resolve; it owns no state, sends nothing, allocates nothing
+ * and reads no clock but the one it is given.  The track stage keeps what is
+ * open in the parcel's record, arms the timers, applies the inhibition table
+ * and writes the alerts, so a detector cannot repeat, lose or reorder one.
+ *
+ * To add an anomaly: write detectors/NAME.c and add one row to the table in
+ * detectors/all.c.  Thresholds and their defaults stand in the detector's own
+ * struct; configuration, `peakline detectors` and the documentation follow.
+ */
+#ifndef STAGES_DETECT_DETECTOR_H
+#define STAGES_DETECT_DETECTOR_H
+
+#include <stdint.h>
+
+#include "stages/eta/estimate.h"
+#include "stages/parcel/dedup.h"
+#include "stages/parcel/parcel.h"
+
+struct findings;
+struct model;
+struct names;
+struct reference;
+
+enum { DETECTORS_MAX = 31, THRESHOLDS_MAX = 4, SENTENCES_MAX = 8 };
+
+/* What a detector sees.  owns: nothing.  thread: the partition's worker. */
+struct sighting {
+    const struct parcel     *parcel;    /* before the scan; after it in deadline_s           */
+    const struct scan       *scan;      /* effective scan; NULL when time passed             */
+    const struct classified *class;     /* what the scan is to the parcel; NULL with scan     */
+    const struct estimate   *estimate;  /* with this scan known                             */
+    const struct model      *model;     /* dwell and remaining time, learned                 */
+    const struct names      *names;     /* the partition's dictionary                        */
+    const struct reference  *reference; /* facilities, routes; never NULL, may be empty       */
+    const int64_t           *thresholds; /* of this detector and this parcel's service         */
+    name_id                  here, next; /* of the scan, NAME_NONE = not given                 */
+    uint32_t                 at_s;      /* event time of the scan, or the deadline that fired */
+    uint32_t                 clock_s;   /* partition clock                                   */
+};
+
+enum detector_needs { NEEDS_NOTHING = 0, NEEDS_FACILITIES = 1, NEEDS_ROUTES = 2 };
+enum threshold_kind { THRESHOLD_DURATION /* seconds */, THRESHOLD_COUNT, THRESHOLD_PERCENT };
+enum alert_owner { OWNER_FACILITY, OWNER_COURIER, OWNER_CUSTOMS, OWNER_SHIPPER, OWNER_CARRIER };
+
+struct threshold {
+    const char         *name;      /* configuration: detectors.TYPE.NAME                      */
+    enum threshold_kind kind;
+    int64_t             fallback;  /* its default, in seconds, pieces or percent               */
+    const char         *help;
+};
+
+struct detector {
+    const char *type;    /* kebab-case, stable for ever: part of every alert's id */
+    const char *summary; /* one line, for `peakline detectors` and the docs       */
+    const char *action;  /* kebab-case: "send-on", "search", "submit-documents" … */
+    const char *unit;    /* of value and threshold: "s", "attempts", ""           */
+    uint8_t     needs;   /* without these reference files it is off, and says so  */
+    uint8_t     owner;   /* enum alert_owner: whose work it is                    */
+
+    struct threshold thresholds[THRESHOLDS_MAX];
+
+    /* What the alert says, chosen by finding.sentence.  {at} {expected} {note} {value}
+     * {threshold} {age} {parcel} are replaced ({value}, {threshold} as durations where
+     * unit is "s"). */
+    const char *sentences[SENTENCES_MAX];
+
+    /* The scan is about to be applied: open, update or resolve.  May be NULL. */
+    void (*on_scan)(const struct sighting *, struct findings *);
+
+    /* Second at which on_deadline is due; 0 = never.  Asked when an effective scan has been
+     * applied (parcel is after it), and when on_deadline has run; stored in the record:
+     * reload and learning affect later deadlines only.  May be NULL. */
+    uint32_t (*deadline_s)(const struct sighting *);
+
+    /* The deadline has passed on the partition clock.  May be NULL. */
+    void (*on_deadline)(const struct sighting *, struct findings *);
+};
+
+/* detectors/all.c: THE table.  A detector's place in it is its id, stored in records and
+ * part of no other contract: never reuse one, never move one. */
+extern const struct detector *const detector_table[DETECTORS_MAX + 1];
+
+const struct detector *detector_find(const char *type);   /* NULL: no such type */
+uint8_t detector_id(const struct detector *);
+const char *owner_name(enum alert_owner);
+
+#endif

@@ -1,0 +1,41 @@
+/* estimate.h - when will this parcel arrive?  The second step of track. */
+#ifndef STAGES_ETA_ESTIMATE_H
+#define STAGES_ETA_ESTIMATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stages/parcel/parcel.h"
+
+struct model;
+
+enum estimate_basis { BASIS_NONE, BASIS_GLOBAL, BASIS_SERVICE, BASIS_LANE, BASIS_FACILITY };
+
+struct estimate {
+    uint32_t p50_s, p90_s;   /* moments, Unix seconds; 0 = unknown                          */
+    float    samples;        /* weight behind it at the finest level used                    */
+    uint8_t  basis;          /* enum estimate_basis                                         */
+    bool     known;
+};
+
+const char *basis_name(enum estimate_basis);   /* "lane" */
+
+/* `parcel` as it is after the scan that gave its state, `now_s` the partition clock.
+ * Unknown once the parcel has arrived, is returning, or is terminal.  Pure. */
+struct estimate estimate_make(const struct model *, const struct parcel *, uint32_t now_s);
+
+/* Is it worth telling?  First estimate; P50 moved by more than max(1 h, 10 % of what
+ * remains); the state changed class. */
+bool estimate_moved(const struct parcel *, const struct estimate *, uint32_t now_s,
+                    bool state_changed_class);
+
+/* Learns from an arrival (first DELIVERED or STATION_IN, in `parcel` already) the time that
+ * remained at each scan of the history, known at now_s. */
+void estimate_learn_arrival(struct model *, const struct parcel *, uint32_t arrived_s,
+                            uint32_t now_s);
+
+/* Learns the dwell that ended with this scan: `before` is the parcel before it. */
+void estimate_learn_dwell(struct model *, const struct parcel *before, uint32_t at_s,
+                          uint32_t now_s);
+
+#endif

@@ -1,0 +1,69 @@
+/* model.h - what a partition has learned: decaying log-bucket histograms in a
+ * hierarchy, each level shrunk towards its parent.
+ *
+ * Two families: time REMAINING from a scan to the parcel's arrival (DELIVERED or STATION_IN,
+ * whichever is first), and DWELL, the time until the next physical scan.  Levels:
+ * global → (service, code) → (code, destination) → (place, code, destination).  A level's
+ * distribution is its own counts plus its parent's distribution counted as `shrink`
+ * samples (10): measured, that beats falling back at a sample count by 7 % of MAE.
+ * A pure function of the partition's log: no wall clock, no randomness.
+ */
+#ifndef STAGES_ETA_MODEL_H
+#define STAGES_ETA_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stages/parcel/names.h"
+
+struct model;
+
+enum model_family { MODEL_REMAINING, MODEL_DWELL };
+enum { MODEL_LEVELS = 4, MODEL_CELL_BYTES_MAX = 512 };
+
+struct model_settings {
+    uint32_t cells_max;       /* per partition; beyond it no finer cell is made until the
+                                 coldest have been dropped (their parents have learned them) */
+    uint32_t half_life_s;     /* weight of a sample halves in this time                     */
+    double   shrink;          /* the parent's distribution counts as so many samples          */
+};
+
+struct model_key {
+    uint8_t service, code;
+    name_id dest, place;
+};
+
+/* owns: the caller.  thread: the partition's worker. */
+struct model *model_create(const struct model_settings *);
+void          model_destroy(struct model *);
+
+/* One completed duration, known at now_s; learned at every level. */
+void model_learn(struct model *, enum model_family, struct model_key, uint32_t seconds,
+                 uint32_t now_s);
+
+struct quantiles {
+    double  p[3];           /* seconds, at the asked probabilities                          */
+    double  samples;        /* weight at the finest level that has any                      */
+    uint8_t level;          /* that level, 0 = global                                       */
+    bool    known;          /* false: nothing learned yet                                   */
+};
+
+/* Quantiles of the whole duration, given that `elapsed_s` have passed already (so that a
+ * parcel past its P50 is not "due now"). */
+struct quantiles model_ask(const struct model *, enum model_family, struct model_key,
+                           uint32_t elapsed_s, const double probabilities[3], uint32_t now_s);
+
+/* Checkpoint: the cells changed since the last model_clean, packed; `field` names the cell.
+ * `bytes` NULL: the cell is gone (HDEL). */
+void model_dirty_each(struct model *, void (*each)(void *self, const char *field,
+                      size_t field_length, const uint8_t *bytes, size_t length), void *self);
+void model_clean(struct model *);
+/* 0; -1 with the error trail: not a cell this binary knows. */
+int  model_restore(struct model *, const char *field, size_t field_length,
+                   const uint8_t *bytes, size_t length);
+
+uint32_t model_cells(const struct model *);
+size_t   model_bytes(const struct model *);
+
+#endif

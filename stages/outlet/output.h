@@ -1,0 +1,50 @@
+/* output.h - a message for Kafka, as track and dead_letter hand it on.
+ *
+ * Records of an OUTPUTS batch.  Bytes live in the batch's arena (head), or, for
+ * dead letters, in the rejected message, which its batch keeps alive.
+ */
+#ifndef STAGES_OUTLET_OUTPUT_H
+#define STAGES_OUTLET_OUTPUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum output_topic { TOPIC_ALERTS, TOPIC_ETAS, TOPIC_DEAD_LETTERS, TOPIC_PROGRESS, TOPICS };
+
+enum { OUTPUTS_RECORDS = 256, OUTPUTS_ARENA = 192 * 1024, OUTPUT_HEADERS_MAX = 16,
+       OUTPUT_BYTES_MAX = 4096 /* most that one alert or ETA takes of the arena, all told */ };
+
+struct output_header {
+    const char *name;      /* NUL-terminated; static or in the arena */
+    const void *value;
+    uint32_t    length;
+};
+
+struct output {
+    uint8_t     topic;                /* enum output_topic                                */
+    uint8_t     headers_count;
+    uint16_t    key_length;
+    uint32_t    length;
+    uint32_t    home;                 /* murmur2 of the key, positive: partition = home % count */
+    const char *key;
+    const void *value;                /* NULL with length 0 = a null value                 */
+    const struct output_header *headers;
+    const void *original;             /* a consumer's message whose headers are copied too, or NULL */
+    uint64_t    tag;                  /* the emitter's: an unsent alert's change             */
+};
+
+enum output_mode {
+    OUTPUTS_AT_ONCE = 0,   /* produced now; the next cut waits for their acknowledgement     */
+    OUTPUTS_DEFERRED,      /* unsent alerts: produced after the cut `after` has been applied  */
+    OUTPUTS_FREE           /* nothing waits for them (progress)                              */
+};
+
+struct outputs {
+    uint8_t  mode;         /* enum output_mode */
+    uint64_t ordinal;      /* AT_ONCE: rises by one per partition and assignment, from 1       */
+    uint64_t after;        /* DEFERRED: ordinal of the cut that holds them                     */
+    uint32_t used;         /* bytes of the arena in use                                      */
+    char     arena[OUTPUTS_ARENA];
+};
+
+#endif

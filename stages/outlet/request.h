@@ -1,0 +1,66 @@
+/* request.h - what track asks of Redis, by way of checkpoint and store_redis.
+ *
+ * A WRITES batch has one struct request as head and no records.  It returns to
+ * track with the answer.  Only checkpoint knows what mark is believed to be;
+ * track gives it cuts and gets back what became of them.
+ */
+#ifndef STAGES_OUTLET_REQUEST_H
+#define STAGES_OUTLET_REQUEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stages/outlet/mark.h"
+
+struct buffer;          /* growable bytes, outlet/buffer.h      */
+struct redisReply;      /* hiredis; owned by the request         */
+
+enum request_kind {
+    REQUEST_CLAIM,   /* track: make this partition ours; answer: mark, or why not             */
+    REQUEST_READ,    /* track: run `body` (no MULTI), answer: replies                         */
+    REQUEST_CUT,     /* track: write `body` and mark atomically, once outputs are acknowledged  */
+    REQUEST_LOOK,    /* checkpoint itself: is mark still ours?                                */
+    REQUEST_RELEASE  /* track: forget this partition; returns after all before it              */
+};
+
+enum request_answer {
+    REQUEST_PENDING = 0,
+    REQUEST_APPLIED,     /* CLAIM, CUT: mark is as `mark` says; READ: replies are there         */
+    REQUEST_DIFFERS,     /* mark is not what we believed: claim again                         */
+    REQUEST_REFUSED,     /* the server's own error; `text`                                    */
+    REQUEST_GONE,        /* the partition was released meanwhile                               */
+    REQUEST_UNSENT,      /* store → checkpoint: connection lost before EXEC was written         */
+    REQUEST_UNKNOWN      /* store → checkpoint: connection lost after; read mark               */
+};
+
+struct request {
+    uint8_t   kind;          /* enum request_kind   */
+    uint8_t   answer;        /* enum request_answer */
+    uint8_t   guarded;       /* store: WATCH and compare `expected`, then MULTI … EXEC           */
+    uint8_t   unsent;        /* CUT: unsent alerts are in it (the commit then suppresses nothing) */
+    uint32_t  commands;      /* READ, CUT: commands in `body`                                 */
+
+    /* CLAIM */
+    int64_t   first_offset;  /* where a claim without mark begins                             */
+    uint32_t  partitions, buckets;
+
+    /* CUT */
+    uint64_t  ordinal;       /* of this cut, from 1 per assignment                            */
+    uint64_t  outputs;       /* all AT_ONCE outputs up to this ordinal must be acknowledged      */
+    int64_t   settled_needed; /* dead letters below must be acknowledged: = mark.offset          */
+
+    struct mark mark;        /* CUT: what to write (epoch, owner, sequence by checkpoint);
+                                answers: what is there                                       */
+    char      expected[MARK_TEXT_MAX]; /* store: "" = absent                                   */
+    char      wanted[MARK_TEXT_MAX];
+
+    struct buffer     *body;    /* track's; checkpoint and store only read it                 */
+    struct redisReply **replies; /* READ: `commands` of them; freed by request_clear            */
+    uint32_t   replies_count;
+    char      text[128];
+};
+
+/* Frees the replies; the body stays track's. */
+void request_clear(struct request *);
+
+#endif

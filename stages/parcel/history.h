@@ -1,0 +1,33 @@
+/* history.h - the last scans of a life: the dedup set and the timeline in one.
+ *
+ * Entries are exact, so nothing real is ever dropped, and duplicates are found
+ * whatever the order of arrival.
+ */
+#ifndef STAGES_PARCEL_HISTORY_H
+#define STAGES_PARCEL_HISTORY_H
+
+#include "stages/parcel/parcel.h"
+
+/* Puts a scan in its place by time; moves the base when it is earlier; at HISTORY_MAX the
+ * oldest entry goes. */
+void history_add(struct parcel *, uint32_t at_s, name_id place, enum scan_code,
+                 bool retracts, uint32_t flags);
+
+enum sameness { SAME_NONE, SAME_EXACT, SAME_NEAR };
+
+enum { NEAR_DUPLICATE_S = 600 };
+
+/* Exact: same code, place, second and retracts.  Near: same code and place within
+ * NEAR_DUPLICATE_S, neither retracts; never two ATTEMPT_FAILED, nor a re-arrival with a
+ * DEPART of that place in between. */
+enum sameness history_find(const struct parcel *, uint32_t at_s, name_id place,
+                           enum scan_code, bool retracts);
+
+/* Times `place` was entered again (ARRIVE after a later DEPART or another place). */
+uint32_t history_revisits(const struct parcel *, name_id place);
+
+/* Latest entry with this code, or any (SCAN_NONE); 0 = none.  Merged ones do not count. */
+uint64_t history_latest(const struct parcel *, enum scan_code);
+bool     history_has(const struct parcel *, enum scan_code);
+
+#endif

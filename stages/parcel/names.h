@@ -1,0 +1,45 @@
+/* names.h - a partition's dictionary: short texts ↔ 20-bit numbers.
+ *
+ * Facilities, carriers and notes are stored in records as numbers of this
+ * dictionary; services have 8-bit numbers of their own.  Numbers are given in
+ * the order of first sight and never change; the dictionary is written with the
+ * checkpoint that holds the first record using them.
+ */
+#ifndef STAGES_PARCEL_NAMES_H
+#define STAGES_PARCEL_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint32_t name_id;   /* 20 bits; 0 = none */
+
+enum { NAME_NONE = 0, NAMES_MAX = (1 << 20) - 1, SERVICES_MAX = 255, NAME_LENGTH_MAX = 32 };
+enum name_kind { NAME_PLACE, NAME_SERVICE };
+
+struct names;
+
+struct names *names_create(void);
+void          names_destroy(struct names *);
+
+/* The text's number, given now if it is new.  NAME_NONE for the empty text, and when the
+ * dictionary is full (names_refused counts those).  thread: the partition's worker. */
+name_id names_intern(struct names *, enum name_kind, const char *text, size_t length);
+
+/* NAME_NONE when it was never seen. */
+name_id names_find(const struct names *, enum name_kind, const char *text, size_t length);
+
+/* NUL-terminated, valid as long as the dictionary; "" for NAME_NONE and unknown ids. */
+const char *names_text(const struct names *, enum name_kind, name_id);
+
+uint32_t names_count(const struct names *, enum name_kind);   /* highest id given */
+uint64_t names_refused(const struct names *);
+
+/* Puts back what a checkpoint wrote: this text has this id. 0, -1: contradicts. */
+int names_restore(struct names *, enum name_kind, name_id, const char *text, size_t length);
+
+/* Ids given since the last names_clean: [first, count]. */
+name_id names_dirty_first(const struct names *, enum name_kind);
+void    names_clean(struct names *);
+
+#endif
