@@ -10,10 +10,11 @@
 #ifndef PIPELINE_BATCH_H
 #define PIPELINE_BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BATCH_MAGIC = 0xBA7C4ED5u, BATCH_KINDS_MAX = 16 };
+enum { BATCH_MAGIC = 0xBA7C4ED5u, BATCH_KINDS_MAX = 16, BATCH_HOPS_MAX = 4 };
 
 /* What became of a batch; told to the stage that emitted it. */
 enum outcome { OUTCOME_DONE, OUTCOME_FAILED };
@@ -32,11 +33,22 @@ struct batch {
     int64_t       offset_next;
     void         *head;         /* product's struct for this kind                       */
     void         *records;      /* capacity × record_size bytes                         */
+    char         *arena;        /* arena_size bytes for what records point to; not cleared */
     struct batch *kept;         /* a batch this one keeps alive, the stage's own use     */
     struct pool  *pool;         /* where it was born                                    */
-    struct link  *via;          /* the link it travels on; engine's use                 */
+    struct link  *via[BATCH_HOPS_MAX]; /* the way home, engine's use: emitting pushes the
+                                   link, finishing pops it, so a stage may forward a
+                                   batch it received and, when it is back (on_return),
+                                   finish it towards where it came from                  */
+    uint8_t       hops;         /* links in `via`                                       */
     enum outcome  outcome;      /* set by stage_finish                                  */
 };
+
+/* The link the batch travels on, or NULL at its emitter's. */
+static inline struct link *batch_via(const struct batch *batch)
+{
+    return batch->hops > 0 ? batch->via[batch->hops - 1] : NULL;
+}
 
 /* What the batches of one kind look like. */
 struct batch_shape {
@@ -44,6 +56,7 @@ struct batch_shape {
     size_t   head_size;
     size_t   record_size;
     uint32_t capacity;          /* records per batch                                    */
+    size_t   arena_size;        /* bytes per batch beside the records, 0 = none          */
 };
 
 /* A fixed number of batches, all memory taken now, zeroed.
@@ -51,7 +64,14 @@ struct batch_shape {
 struct pool *pool_create(const struct batch_shape *shape, uint32_t batches);
 void         pool_destroy(struct pool *);           /* all batches must be home */
 
-/* A clean batch (count 0, head zeroed, kept NULL) or NULL when all are out. */
+/* While on, pool_destroy takes batches with it that are out.  For graph_destroy alone:
+ * the graph failed, or a crash was simulated, and whoever could have brought them home is
+ * gone.  thread: the calling one, and it alone is affected. */
+void         pool_abandon(bool on);
+
+/* A clean batch (count 0, head zeroed, kept NULL; records and arena as they were) or NULL
+ * when all are out.
+ * owns: the caller, until it emits or gives it.  thread: the creating stage's runner. */
 struct batch *pool_take(struct pool *);
 void          pool_give(struct pool *, struct batch **batch); /* *batch = NULL */
 

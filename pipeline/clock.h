@@ -20,6 +20,7 @@ struct clock_source {
  * thread: before threads start, or on the one thread of a simulation. */
 void clock_use(const struct clock_source *source);
 
+/* thread: any. */
 uint64_t clock_monotonic_ns(void);
 int64_t  clock_wall_ms(void);
 uint64_t clock_boot_ns(void);

@@ -43,13 +43,18 @@ struct config;
 struct config *config_create(const struct config_row *rows, size_t rows_count);
 void           config_destroy(struct config *);
 
-/* Reads a YAML file.  0, or -1 with "FILE:LINE: PATH: what was found, what is accepted". */
+/* Reads a YAML file.  0, or -1 with "FILE:LINE: PATH: what was found, what is accepted".  A
+ * list of texts becomes one text with commas; a key with dots is a path written short;
+ * aliases and keys given twice are errors.  thread (here and below): one, or any that only
+ * looks up after config_finish. */
 int config_read(struct config *, const char *file);
 
 /* One "path=value" from the command line; it wins over the file. */
 int config_set(struct config *, const char *assignment);
 
-/* After reading: applies defaults, checks bounds and that nothing is missing. */
+/* After reading: applies defaults, checks them and that nothing is missing.  A fallback ""
+ * is an optional value that was not given: "" or 0.  A row with a star inside and no
+ * fallback has to be given for each name that is used below the same star. */
 int config_finish(struct config *);
 
 /* Typed look-ups by declared (or wildcard-matched) path; CHECK on an undeclared one. */

@@ -9,15 +9,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Replaces each ${NAME} in text by the environment's value.  0, or -1 when NAME is not
- * set or the result exceeds size. */
+/* Replaces each ${NAME} in text by the environment's value, once.  0, or -1 with the error
+ * trail when NAME is not set, no name, or the result exceeds size.
+ * thread: any, while nobody changes the environment. */
 int env_expand(const char *text, char *result, size_t size);
 
-/* 64 random bits: getrandom(2), or what env_seed put in place (seed 0 = back). */
+/* 64 random bits: getrandom(2), or what env_seed put in place (seed 0 = back).
+ * thread: any. */
 uint64_t env_random(void);
 void     env_seed(uint64_t seed);
 
-/* Resident set of this process and the memory limit it lives under (cgroup or machine). */
+/* Resident set of this process and the memory limit it lives under (cgroup or machine).
+ * thread: any. */
 int64_t env_resident_bytes(void);
 int64_t env_memory_bytes_max(void);
 

@@ -11,13 +11,15 @@
  * thread: any; the trail belongs to the calling thread. */
 int error_set(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Adds what the caller was doing; shown before what is already there.  Returns -1. */
+/* Adds what the caller was doing; shown before what is already there.  Returns -1.  A trail
+ * holds 1 KiB: beyond it the innermost words are cut.  thread: as error_set. */
 int error_add(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The whole trail, "outer: inner: innermost"; "" when there is none.
  * owns: the thread; valid until its next error_ call. */
 const char *error_text(void);
 
+/* thread: any; the calling thread's own. */
 void error_clear(void);
 
 #endif

@@ -17,7 +17,8 @@
 
 struct graph;
 
-/* One row per stage.  `copies` 0 = as many as there are workers. */
+/* One row per stage.  `copies` 0 = as many as there are workers, 1 = one (on worker 0, if
+ * its runner is "worker"). */
 struct graph_stage {
     const struct stage_type *type;
     const char              *runner;  /* "in" | "worker" | "out": copy i of a worker stage
@@ -43,7 +44,7 @@ struct graph_plan {
     const char *const        *kinds;   /* names by kind, for printing and errors       */
     uint32_t                  workers; /* 1 … GRAPH_WORKERS_MAX                        */
     int                       fused;   /* all stages on one thread                     */
-    int64_t                   drain_ms_max;
+    int64_t                   drain_ms_max; /* the drain's ceiling; 0 = none           */
 };
 
 enum { GRAPH_WORKERS_MAX = 16, GRAPH_STAGES_MAX = 64 };
@@ -53,29 +54,36 @@ enum { GRAPH_WORKERS_MAX = 16, GRAPH_STAGES_MAX = 64 };
  * owns: the caller keeps plan and config alive. */
 struct graph *graph_create(const struct graph_plan *, const struct config *);
 
-/* Runs until drained or failed.  0 = drained clean, -1 = failed, trail says why. */
+/* Runs until drained or failed.  0 = drained clean, -1 = failed, trail says why.
+ * thread: the creator's; it only waits. */
 int graph_run(struct graph *);
 
 /* Turns one stage once, on the calling thread: for simulation.  Work done, 0 = none,
- * -1 = halted or failed.  Never mixed with graph_run. */
+ * -1 = this stage has halted, or the graph has given up (trail).  Never mixed with
+ * graph_run. */
 int graph_step(struct graph *, uint32_t stage, uint64_t now_ns);
 
+/* Stages in table order, copies in a row.  thread: any; graph_halted: after graph_run, or
+ * the one that steps. */
 uint32_t      graph_stages(const struct graph *);
 struct stage *graph_stage(struct graph *, uint32_t index);
-int           graph_halted(const struct graph *);   /* all stages halted */
-int           graph_failed(const struct graph *);
+int           graph_halted(const struct graph *);   /* all stages halted, or it has given up */
+int           graph_failed(const struct graph *);   /* it will not end clean; may still drain */
 
-/* Starts the drain; a second call gives it up at once.  async-signal-safe. */
+/* Starts the drain; a second call gives it up at once.  thread: any; async-signal-safe. */
 void graph_stop(struct graph *);
 
 /* Nanoseconds (monotonic) at which each runner last turned; for /live.  thread: any. */
 uint32_t graph_runners(const struct graph *);
 uint64_t graph_turned_ns(const struct graph *, uint32_t runner);
 
-/* The plan as Graphviz dot: stages, links with kind and depth, runners as clusters. */
+/* The plan as Graphviz dot: stages, links with kind and depth, runners as clusters.
+ * thread: any. */
 void graph_print(const struct graph_plan *, FILE *);
 
-/* After graph_run, or a simulated crash: fini of every stage, then all memory. */
+/* After graph_run, or a simulated crash at any step: fini of every stage, last to first,
+ * then all memory.  A graph that did not end clean leaves batches out; their pools take them
+ * along (pool_abandon), so no fini has to bring any home. */
 void graph_destroy(struct graph *);
 
 #endif

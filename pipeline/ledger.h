@@ -11,7 +11,8 @@
 
 struct ledger;
 
-/* At most `open_max` entries at once (rounded up to a power of two).
+/* At most `open_max` entries at once (rounded up to a power of two); one that stays open
+ * for long takes its own place and no other.
  * owns: the caller.  thread: one. */
 struct ledger *ledger_create(uint32_t open_max, int64_t first);
 void           ledger_destroy(struct ledger *);

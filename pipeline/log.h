@@ -6,10 +6,12 @@
 #ifndef PIPELINE_LOG_H
 #define PIPELINE_LOG_H
 
-enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
+enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR,
+                 LOG_LEVEL_NONE /* log_open only: nothing is printed */ };
 enum log_form { LOG_FORM_AUTO, LOG_FORM_TEXT, LOG_FORM_JSON };
 
-/* Sets the lowest level that is printed and the form.  Called once, before threads. */
+/* Sets the lowest level that is printed and the form; without it INFO and AUTO.
+ * thread: before threads start. */
 void log_open(enum log_level least, enum log_form form);
 
 /* `room` names who speaks ("store_redis", "graph"); the message is a sentence a

@@ -28,7 +28,7 @@ struct metric; /* one time series */
 struct metric *metric_open(const struct metric_info *info, const char *labels);
 
 /* The series is no longer exported (a partition was revoked); opening it again
- * brings it back, from zero. */
+ * brings it back, from zero.  thread: its one writer. */
 void metric_close(struct metric *);
 
 void     metric_add(struct metric *, uint64_t count); /* thread: its one writer */
@@ -40,7 +40,8 @@ int64_t  metric_value(const struct metric *);         /* thread: any            
  * thread: any. */
 size_t metric_print(const char *prefix, char *text, size_t size);
 
-/* Sum over the open series of one name; for tests and the end-of-run summary. */
+/* Sum over the open series of one name; for tests and the end-of-run summary.
+ * thread: any. */
 int64_t metric_sum(const char *name);
 
 enum { METRIC_SERIES_MAX = 16384 };

@@ -18,6 +18,9 @@ struct ports {
                          bool (*header)(const void *, size_t, const char **, const void **,
                                         size_t *),
                          struct producer *);
+    /* Headers of a message that consumer_open's port gave out (output.original). */
+    bool (*message_header)(const void *message, size_t i, const char **name, const void **value,
+                           size_t *length);
     int (*redis_open)(const struct config *, uint32_t streams, struct redis_io *);
 };
 

@@ -6,8 +6,8 @@
  * open in the parcel's record, arms the timers, applies the inhibition table
  * and writes the alerts, so a detector cannot repeat, lose or reorder one.
  *
- * To add an anomaly: write detectors/NAME.c and add one row to the table in
- * detectors/all.c.  Thresholds and their defaults stand in the detector's own
+ * To add an anomaly: write detectors/NAME.c and add one row to the list in
+ * detectors/all.h.  Thresholds and their defaults stand in the detector's own
  * struct; configuration, `peakline detectors` and the documentation follow.
  */
 #ifndef STAGES_DETECT_DETECTOR_H
@@ -29,8 +29,9 @@ enum { DETECTORS_MAX = 31, THRESHOLDS_MAX = 4, SENTENCES_MAX = 8 };
 /* What a detector sees.  owns: nothing.  thread: the partition's worker. */
 struct sighting {
     const struct parcel     *parcel;    /* before the scan; after it in deadline_s           */
+    const struct alert      *open;      /* this detector's alert of the parcel; NULL = none    */
     const struct scan       *scan;      /* effective scan; NULL when time passed             */
-    const struct classified *class;     /* what the scan is to the parcel; NULL with scan     */
+    const struct classified *class;     /* of the scan; in on_scan only, else NULL           */
     const struct estimate   *estimate;  /* with this scan known                             */
     const struct model      *model;     /* dwell and remaining time, learned                 */
     const struct names      *names;     /* the partition's dictionary                        */
@@ -41,7 +42,10 @@ struct sighting {
     uint32_t                 clock_s;   /* partition clock                                   */
 };
 
-enum detector_needs { NEEDS_NOTHING = 0, NEEDS_FACILITIES = 1, NEEDS_ROUTES = 2 };
+enum detector_needs {
+    NEEDS_NOTHING = 0, NEEDS_FACILITIES = 1, NEEDS_ROUTES = 2,
+    NEEDS_HISTORY = 4 /* skips a parcel first met while a lost view was rebuilt               */
+};
 enum threshold_kind { THRESHOLD_DURATION /* seconds */, THRESHOLD_COUNT, THRESHOLD_PERCENT };
 enum alert_owner { OWNER_FACILITY, OWNER_COURIER, OWNER_CUSTOMS, OWNER_SHIPPER, OWNER_CARRIER };
 
@@ -52,6 +56,15 @@ struct threshold {
     const char         *help;
 };
 
+/* Sets of codes and states. */
+#define ON(code)    (1u << SCAN_##code)
+#define IN(state)   (1u << STATE_##state)
+#define ON_ANY      (~0u)
+#define ON_PHYSICAL (~(ON(NONE) | ON(LABEL) | ON(DECLARED) | ON(REROUTED) | ON(LOST) \
+                       | ON(CANCELLED) | ON(INFO)))
+
+#define DEADLINE_KEEP UINT32_MAX
+
 struct detector {
     const char *type;    /* kebab-case, stable for ever: part of every alert's id */
     const char *summary; /* one line, for `peakline detectors` and the docs       */
@@ -59,6 +72,10 @@ struct detector {
     const char *unit;    /* of value and threshold: "s", "attempts", ""           */
     uint8_t     needs;   /* without these reference files it is off, and says so  */
     uint8_t     owner;   /* enum alert_owner: whose work it is                    */
+
+    /* When it is asked, so that most detectors cost a scan nothing: on_scan for these codes;
+     * for these too while its alert is open; deadline_s in these states of the parcel. */
+    uint32_t    codes, codes_open, states;
 
     struct threshold thresholds[THRESHOLDS_MAX];
 
@@ -70,17 +87,18 @@ struct detector {
     /* The scan is about to be applied: open, update or resolve.  May be NULL. */
     void (*on_scan)(const struct sighting *, struct findings *);
 
-    /* Second at which on_deadline is due; 0 = never.  Asked when an effective scan has been
-     * applied (parcel is after it), and when on_deadline has run; stored in the record:
-     * reload and learning affect later deadlines only.  May be NULL. */
+    /* Second at which on_deadline is due; 0 = never, DEADLINE_KEEP = as stored.  Asked when an
+     * effective scan has been applied (parcel is after it), and when on_deadline has run (scan
+     * NULL: a later one, or none); stored in the record: reload and learning affect later
+     * deadlines only.  May be NULL. */
     uint32_t (*deadline_s)(const struct sighting *);
 
     /* The deadline has passed on the partition clock.  May be NULL. */
     void (*on_deadline)(const struct sighting *, struct findings *);
 };
 
-/* detectors/all.c: THE table.  A detector's place in it is its id, stored in records and
- * part of no other contract: never reuse one, never move one. */
+/* THE table, from detectors/all.h, NULL-ended.  A detector's place in it is its id, stored
+ * in records and part of no other contract: never reuse one, never move one. */
 extern const struct detector *const detector_table[DETECTORS_MAX + 1];
 
 const struct detector *detector_find(const char *type);   /* NULL: no such type */

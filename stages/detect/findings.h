@@ -26,12 +26,22 @@ enum finding_verb { FINDING_OPEN, FINDING_RESOLVE };
 struct findings {
     uint8_t  current;                 /* detector being asked                              */
     uint8_t  count;
-    struct { uint8_t verb, detector; struct finding what; } list[FINDINGS_MAX];
+    uint32_t at_s;                    /* event time of the scan, or the deadline asked about   */
+    uint32_t open;                    /* set of detectors whose alert is open               */
+    struct {
+        uint8_t        verb, detector;
+        uint32_t       at_s;
+        struct finding what;
+    } list[FINDINGS_MAX];
 };
 
 void findings_open(struct findings *, const struct finding *);
 void findings_resolve(struct findings *);
-/* Is an alert of the detector being asked open on this parcel? */
-bool findings_is_open(const struct findings *, const struct parcel *);
+
+/* This parcel, nothing found yet. */
+void findings_begin(struct findings *, const struct parcel *);
+
+/* This detector's open alert of the parcel, or NULL. */
+const struct alert *alert_open_of(const struct parcel *, uint8_t detector);
 
 #endif

@@ -29,12 +29,17 @@ struct estimate estimate_make(const struct model *, const struct parcel *, uint3
 bool estimate_moved(const struct parcel *, const struct estimate *, uint32_t now_s,
                     bool state_changed_class);
 
+/* Is the promise in danger by this estimate?  What parcel.at_risk becomes: promise-at-risk
+ * speaks when two estimates running say so. */
+enum at_risk { AT_RISK_NO, AT_RISK_P90 /* P90 is later than the promise */, AT_RISK_P50 };
+uint8_t estimate_at_risk(const struct parcel *, const struct estimate *);
+
 /* Learns from an arrival (first DELIVERED or STATION_IN, in `parcel` already) the time that
  * remained at each scan of the history, known at now_s. */
 void estimate_learn_arrival(struct model *, const struct parcel *, uint32_t arrived_s,
                             uint32_t now_s);
 
-/* Learns the dwell that ended with this scan: `before` is the parcel before it. */
+/* Learns the dwell that ended with this physical scan: `before` is the parcel before it. */
 void estimate_learn_dwell(struct model *, const struct parcel *before, uint32_t at_s,
                           uint32_t now_s);
 

@@ -45,7 +45,10 @@ void model_learn(struct model *, enum model_family, struct model_key, uint32_t s
 struct quantiles {
     double  p[3];           /* seconds, at the asked probabilities                          */
     double  samples;        /* weight at the finest level that has any                      */
-    uint8_t level;          /* that level, 0 = global                                       */
+    double  support;        /* samples behind the answer, each level's weighted by its part
+                               in it: one sample on a lane that leans on 10,000 of its
+                               destination's is well supported                            */
+    uint8_t level;          /* the finest level that has any, 0 = global                    */
     bool    known;          /* false: nothing learned yet                                   */
 };
 
@@ -53,6 +56,12 @@ struct quantiles {
  * parcel past its P50 is not "due now"). */
 struct quantiles model_ask(const struct model *, enum model_family, struct model_key,
                            uint32_t elapsed_s, const double probabilities[3], uint32_t now_s);
+
+/* One quantile clamped to [low_s, high_s]; high_s when less than support_min samples stand
+ * behind it.  A third of model_ask's time where low_s is hours. */
+uint32_t model_ask_within(const struct model *, enum model_family, struct model_key,
+                          double probability, uint32_t low_s, uint32_t high_s,
+                          double support_min, uint32_t now_s);
 
 /* Checkpoint: the cells changed since the last model_clean, packed; `field` names the cell.
  * `bytes` NULL: the cell is gone (HDEL). */

@@ -22,6 +22,7 @@ enum consumer_event_kind {
     CONSUMER_POSITION,    /* answer to ask(): group_offset, metadata, low, high, sent_ms     */
     CONSUMER_COMMITTED,   /* answer to commit(): error                                      */
     CONSUMER_COUNT,       /* the topic's partition count is now `count`                      */
+    CONSUMER_GAP,         /* what consume(partition) wants next is not in the log             */
     CONSUMER_FATAL        /* `text`: cannot go on                                            */
 };
 
@@ -37,6 +38,9 @@ struct consumer_event {
     int64_t  offset;              /* POSITION: the group's commit, -1 = none; COMMITTED      */
     int64_t  low, high;           /* POSITION: the log's ends                               */
     int64_t  sent_ms;             /* POSITION: wall time at which the question was sent       */
+    bool     with_group;          /* POSITION: as asked; offset and metadata are answers too  */
+    int64_t  start;               /* POSITION with_group, kafka.start a time: first offset at or
+                                     after it, -1 = none                                     */
     char     metadata[96];        /* POSITION */
     char     text[160];
 };
@@ -52,10 +56,13 @@ struct consumer_ops {
     /* The next consume(partition) begins at offset; what was fetched before is dropped. */
     int  (*seek)(void *self, int32_t partition, int64_t offset);
 
-    /* Asks for the group's commit and the log's ends (with_group false: ends only). */
+    /* Asks for the group's commit and the log's ends (with_group false: ends only).  `high`
+     * is where the next record will be, or lower if only markers of transactions follow the
+     * last record.  Questions asked before an ASSIGNED or assign(none) stay unanswered. */
     void (*ask)(void *self, int32_t partition, bool with_group);
 
-    /* Commits with metadata under the member's generation; COMMITTED answers. */
+    /* Commits with metadata under the member's generation; COMMITTED answers, unless an
+     * ASSIGNED or assign(none) came in between. */
     void (*commit)(void *self, int32_t partition, int64_t offset, const char *metadata);
 
     /* Up to `max` messages of one partition, in order; they stay the port's until
@@ -80,5 +87,9 @@ struct consumer {
  * `wake(wake_self)` is called when something arrives.  -1 with the error trail. */
 int consumer_open_kafka(const struct config *, void (*wake)(void *), void *wake_self,
                         struct consumer *);
+
+/* consumer_ops.header, for who has the message but not the consumer. */
+bool consumer_header_kafka(const void *message, size_t i, const char **name, const void **value,
+                           size_t *length);
 
 #endif

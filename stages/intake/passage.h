@@ -46,9 +46,9 @@ struct passage {
     uint8_t  event;            /* enum passage_event */
     uint8_t  answer;           /* enum passage_answer */
     uint8_t  group;            /* enum group_kind; with ASSIGN */
-    uint8_t  commit_mute;      /* answer COMMIT: unsent alerts are in the checkpoint        */
 
     /* facts, source → track */
+    int32_t  partitions;       /* of the topic: a key's home is home % partitions          */
     int64_t  group_offset;     /* ASSIGN: the group's commit, -1 = none                     */
     int64_t  low, high;        /* ASSIGN, PULSE: the log's ends as last known; -1 = unknown  */
     int64_t  complete_ms;      /* PULSE: all records before this wall time have been read

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MARK_FORMAT = 1, MARK_TEXT_MAX = 256 };
+enum { MARK_FORMAT = 1, MARK_TEXT_MAX = 256, KEY_MAX = 768 /* of a key, with its NUL */ };
 
 struct mark {
     uint32_t partitions;   /* of the topic, at creation                                */

@@ -1,7 +1,7 @@
 /* output.h - a message for Kafka, as track and dead_letter hand it on.
  *
- * Records of an OUTPUTS batch.  Bytes live in the batch's arena (head), or, for
- * dead letters, in the rejected message, which its batch keeps alive.
+ * Records of an OUTPUTS batch.  Bytes live in the batch's arena, or, for dead
+ * letters, in the rejected message, which its batch keeps alive.
  */
 #ifndef STAGES_OUTLET_OUTPUT_H
 #define STAGES_OUTLET_OUTPUT_H
@@ -23,7 +23,7 @@ struct output_header {
 struct output {
     uint8_t     topic;                /* enum output_topic                                */
     uint8_t     headers_count;
-    uint16_t    key_length;
+    uint32_t    key_length;           /* a dead letter's may be long                       */
     uint32_t    length;
     uint32_t    home;                 /* murmur2 of the key, positive: partition = home % count */
     const char *key;
@@ -43,8 +43,7 @@ struct outputs {
     uint8_t  mode;         /* enum output_mode */
     uint64_t ordinal;      /* AT_ONCE: rises by one per partition and assignment, from 1       */
     uint64_t after;        /* DEFERRED: ordinal of the cut that holds them                     */
-    uint32_t used;         /* bytes of the arena in use                                      */
-    char     arena[OUTPUTS_ARENA];
+    uint32_t used;         /* bytes of the batch's arena (OUTPUTS_ARENA) in use               */
 };
 
 #endif

@@ -37,17 +37,16 @@ struct request {
     uint8_t   kind;          /* enum request_kind   */
     uint8_t   answer;        /* enum request_answer */
     uint8_t   guarded;       /* store: WATCH and compare `expected`, then MULTI … EXEC           */
-    uint8_t   unsent;        /* CUT: unsent alerts are in it (the commit then suppresses nothing) */
     uint32_t  commands;      /* READ, CUT: commands in `body`                                 */
 
     /* CLAIM */
     int64_t   first_offset;  /* where a claim without mark begins                             */
     uint32_t  partitions, buckets;
+    uint8_t   fresh;         /* answer: there was no mark                                     */
 
     /* CUT */
     uint64_t  ordinal;       /* of this cut, from 1 per assignment                            */
     uint64_t  outputs;       /* all AT_ONCE outputs up to this ordinal must be acknowledged      */
-    int64_t   settled_needed; /* dead letters below must be acknowledged: = mark.offset          */
 
     struct mark mark;        /* CUT: what to write (epoch, owner, sequence by checkpoint);
                                 answers: what is there                                       */

@@ -16,7 +16,7 @@ struct deadlines;
 struct deadlines *deadlines_create(uint32_t now_s);
 void              deadlines_destroy(struct deadlines *);
 
-/* at_s in the past or present fires with the next advance. */
+/* at_s in the past or present fires with the next deadlines_due. */
 void deadlines_arm(struct deadlines *, uint32_t at_s, uint32_t hash32);
 
 /* Collects up to `max` entries due at now_s, earliest second first; call again while it

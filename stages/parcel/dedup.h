@@ -16,14 +16,17 @@ enum scan_class {
 
 struct classified {
     uint8_t class;     /* enum scan_class                                                   */
-    bool    late;      /* effective, but older than the state: moves no state                */
+    bool    late;      /* effective, but moves no state: older than it, after an end that it
+                          does not undo, or taken back before it arrived                    */
     bool    new_life;  /* PICKUP or LABEL after a terminal state: a new (number, life)        */
     bool    reused;    /* the new life began within 30 days of the old one's end             */
     bool    retracts;  /* takes an earlier event back                                       */
     bool    revives;   /* a physical scan after LOST                                        */
 };
 
-/* `parcel` before the scan (history_count 0 and life 0 = unknown parcel).  Pure. */
+/* `parcel` before the scan (history_count 0 and life 0 = unknown parcel).  Pure.
+ * A retraction is effective whether or not what it takes back is known, and late when that
+ * is older than the state.  thread: any. */
 struct classified dedup_classify(const struct parcel *, const struct scan *, name_id place);
 
 #endif

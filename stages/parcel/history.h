@@ -1,7 +1,9 @@
 /* history.h - the last scans of a life: the dedup set and the timeline in one.
  *
  * Entries are exact, so nothing real is ever dropped, and duplicates are found
- * whatever the order of arrival.
+ * whatever the order of arrival.  An event that was taken back stays, followed by its
+ * retraction; neither is near to anything, revisited or latest.
+ * owns: nothing.  thread: any.
  */
 #ifndef STAGES_PARCEL_HISTORY_H
 #define STAGES_PARCEL_HISTORY_H
@@ -9,7 +11,7 @@
 #include "stages/parcel/parcel.h"
 
 /* Puts a scan in its place by time; moves the base when it is earlier; at HISTORY_MAX the
- * oldest entry goes. */
+ * oldest entry goes, and so do entries more than 4.25 years (27 bits) before the latest. */
 void history_add(struct parcel *, uint32_t at_s, name_id place, enum scan_code,
                  bool retracts, uint32_t flags);
 
@@ -23,7 +25,8 @@ enum { NEAR_DUPLICATE_S = 600 };
 enum sameness history_find(const struct parcel *, uint32_t at_s, name_id place,
                            enum scan_code, bool retracts);
 
-/* Times `place` was entered again (ARRIVE after a later DEPART or another place). */
+/* Times `place` was entered again: ARRIVE where the parcel was before, and since then a
+ * DEPART of it or a physical scan at another place. */
 uint32_t history_revisits(const struct parcel *, name_id place);
 
 /* Latest entry with this code, or any (SCAN_NONE); 0 = none.  Merged ones do not count. */

@@ -23,7 +23,7 @@ struct names *names_create(void);
 void          names_destroy(struct names *);
 
 /* The text's number, given now if it is new.  NAME_NONE for the empty text, and when the
- * dictionary is full (names_refused counts those).  thread: the partition's worker. */
+ * dictionary is full or the text too long (names_refused counts those).  thread: the partition's worker. */
 name_id names_intern(struct names *, enum name_kind, const char *text, size_t length);
 
 /* NAME_NONE when it was never seen. */
@@ -35,7 +35,8 @@ const char *names_text(const struct names *, enum name_kind, name_id);
 uint32_t names_count(const struct names *, enum name_kind);   /* highest id given */
 uint64_t names_refused(const struct names *);
 
-/* Puts back what a checkpoint wrote: this text has this id. 0, -1: contradicts. */
+/* Puts back what a checkpoint wrote, in any order: this text has this id, and is clean.
+ * 0; -1 with the error trail: contradicts what is known. */
 int names_restore(struct names *, enum name_kind, name_id, const char *text, size_t length);
 
 /* Ids given since the last names_clean: [first, count]. */

@@ -14,7 +14,8 @@
 
 struct table;
 
-/* owns: the caller.  thread: the partition's worker. */
+/* `hash` is parcel_hash of the number throughout.  `each` must not change the table.
+ * owns: the caller.  thread: the partition's worker. */
 struct table *table_create(uint32_t parcels_expected);
 void          table_destroy(struct table *);
 
@@ -28,7 +29,8 @@ const uint8_t *table_find(const struct table *, uint64_t hash, const char *numbe
 
 /* Stores the parcel (new or changed), marks it dirty when asked. */
 void table_put(struct table *, uint64_t hash, const struct parcel *, bool dirty);
-/* The same from packed bytes, as streamed in from Redis: clean; never over an entry. */
+/* The same from packed bytes, as streamed in from Redis: clean; never over an entry (0 all
+ * the same).  -1 with the error trail: no record. */
 int  table_restore(struct table *, const uint8_t *bytes, size_t length);
 void table_remove(struct table *, uint64_t hash, const char *number, size_t number_length);
 
@@ -42,7 +44,8 @@ void     table_dirty_each(struct table *, void (*each)(void *self, uint64_t hash
                           const uint8_t *bytes, size_t length), void *self);
 void     table_clean(struct table *);
 
-/* Timers: the second for which an entry of the wheel stands, 0 = none. */
+/* Timers: the second for which an entry of the wheel stands, 0 = none; kept with the record
+ * until it is removed, stored nowhere.  table_arm CHECKs that the parcel is there. */
 uint32_t table_armed(const struct table *, uint64_t hash, const char *number, size_t length);
 void     table_arm(struct table *, uint64_t hash, const char *number, size_t length,
                    uint32_t at_s);

@@ -9,14 +9,26 @@
 
 #include "stages/scan/scan.h"
 
+/* Texts written with escapes ("\u4e0a") must be told without them, and the value's own
+ * bytes are not ours to change: such a scan's texts are put here, and scan.bytes with them.
+ * owns: the caller keeps bytes as long as the scans; one scan takes at most SCAN_SCRATCH. */
+struct scratch {
+    char  *bytes;
+    size_t used, size;
+};
+
+enum { SCAN_SCRATCH = 640 };
+
 struct format {
     const char *name;   /* "json": configuration `intake.format` */
 
     /* Fills *scan from value and checks it against key (NULL = not checked), with `now_ms`
-     * for the 30-day rule.  offset, kafka_ms, message are the caller's to fill.
-     * On a reject *scan is undefined.  value need not be NUL-terminated. */
+     * (wall time) for the 30-day rule.  offset, kafka_ms, message are the caller's to fill.
+     * On a reject *scan is undefined.  value need not be NUL-terminated.  CHECKs that the
+     * scratch has room for SCAN_SCRATCH when it is needed. */
     struct verdict (*decode)(const char *value, size_t length, const char *key,
-                             size_t key_length, int64_t now_ms, struct scan *scan);
+                             size_t key_length, int64_t now_ms, struct scratch *,
+                             struct scan *);
 };
 
 extern const struct format format_json;

@@ -1,0 +1,35 @@
+/* generate.h - `peakload generate`: a simulated network's scans. */
+#ifndef PEAKLOAD_GENERATE_H
+#define PEAKLOAD_GENERATE_H
+
+#include "bench/peakload/life.h"
+#include "bench/peakload/output.h"
+
+enum { SCANS_PER_PARCEL = 12 };
+
+/* Where event times come from. */
+enum times {
+    TIMES_NOW,         /* each scan is stamped as it is sent; lives are compressed           */
+    TIMES_SIMULATED    /* the simulated clock; Kafka timestamps are simulated too            */
+};
+
+struct generate {
+    struct output output;
+    struct nature nature;
+    const char   *csv_facilities;      /* NULL = not wanted                                  */
+    enum times    times;
+    int64_t       scans, parcels;      /* -1 = without end                                   */
+    int64_t       alive;               /* parcels under way at once; 0 = choose              */
+    int64_t       start_ms;            /* of the simulated clock; 0 = choose                 */
+    double        rate, speed;         /* 0 = as fast as possible; 0 = not by the clock      */
+    double        seconds;             /* 0 = without end                                    */
+    double        broken;              /* share of all messages                              */
+};
+
+/* Reads the command line.  0; 1: help was shown; -1 having said what is wrong. */
+int generate_options(struct generate *, int argc, char **argv);
+
+/* The command.  Returns an exit code. */
+int generate_main(int argc, char **argv);
+
+#endif

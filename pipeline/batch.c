@@ -1,0 +1,155 @@
+/* batch.c - pools: all batches of one shape in a few blocks of memory.
+ *
+ * A batch at home carries another magic than one that is out, so that giving one
+ * twice, or using one after it was given, is found at once.
+ */
+#include "pipeline/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/check.h"
+
+enum { POOL_MAGIC = 0x9001BA7C, HOME_MAGIC = 0x0BA7C4ED, LINE_BYTES = 64 };
+
+struct pool {
+    uint32_t           magic;
+    struct batch_shape shape;
+    uint32_t           size;
+    uint32_t           home_count;
+    struct batch     **home;    /* a stack: the one given last is warm in the cache */
+    struct batch      *batches;
+    char              *heads;
+    char              *records;
+    char              *arenas;
+};
+
+static _Thread_local bool abandoned;
+
+/* Zeroed memory on a cache line's border, touched now so that no page fault comes later. */
+static void *take_memory(size_t count, size_t bytes)
+{
+    size_t total;
+
+    CHECK(!__builtin_mul_overflow(count, bytes, &total));
+    CHECK(total <= SIZE_MAX - LINE_BYTES);
+    total = (total + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
+    if (total == 0)
+        return NULL;
+    void *memory = aligned_alloc(LINE_BYTES, total);
+    CHECK(memory != NULL);
+    return memset(memory, 0, total);
+}
+
+static size_t whole_lines(size_t count, size_t bytes)
+{
+    size_t total;
+
+    CHECK(!__builtin_mul_overflow(count, bytes, &total));
+    CHECK(total <= SIZE_MAX - LINE_BYTES);
+    return (total + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
+}
+
+struct pool *pool_create(const struct batch_shape *shape, uint32_t batches)
+{
+    CHECK(shape != NULL && shape->kind < BATCH_KINDS_MAX);
+    CHECK(batches > 0);
+    size_t       head_bytes = whole_lines(1, shape->head_size);
+    size_t       records_bytes = whole_lines(shape->capacity, shape->record_size);
+    size_t       arena_bytes = whole_lines(1, shape->arena_size);
+    struct pool *pool = take_memory(1, sizeof *pool);
+
+    *pool = (struct pool) {
+        .magic   = POOL_MAGIC,
+        .shape   = *shape,
+        .size    = batches,
+        .home    = take_memory(batches, sizeof(struct batch *)),
+        .batches = take_memory(batches, sizeof(struct batch)),
+        .heads   = take_memory(batches, head_bytes),
+        .records = take_memory(batches, records_bytes),
+        .arenas  = take_memory(batches, arena_bytes),
+    };
+    for (uint32_t i = 0; i < batches; i++) {
+        struct batch *batch = &pool->batches[i];
+
+        batch->magic = HOME_MAGIC;
+        batch->pool = pool;
+        batch->head = head_bytes > 0 ? pool->heads + i * head_bytes : NULL;
+        batch->records = records_bytes > 0 ? pool->records + i * records_bytes : NULL;
+        batch->arena = arena_bytes > 0 ? pool->arenas + i * arena_bytes : NULL;
+        pool->home[batches - 1 - i] = batch;
+    }
+    pool->home_count = batches;
+    return pool;
+}
+
+void pool_destroy(struct pool *pool)
+{
+    if (pool == NULL)
+        return;
+    CHECK_MAGIC(pool, POOL_MAGIC);
+    CHECK(pool->home_count == pool->size || abandoned);
+    pool->magic = 0;
+    free(pool->home);
+    free(pool->batches);
+    free(pool->heads);
+    free(pool->records);
+    free(pool->arenas);
+    free(pool);
+}
+
+void pool_abandon(bool on)
+{
+    CHECK(abandoned != on);
+    abandoned = on;
+}
+
+struct batch *pool_take(struct pool *pool)
+{
+    CHECK_MAGIC(pool, POOL_MAGIC);
+    if (pool->home_count == 0)
+        return NULL;
+    struct batch *batch = pool->home[--pool->home_count];
+
+    CHECK_MAGIC(batch, HOME_MAGIC);
+    *batch = (struct batch) {
+        .magic    = BATCH_MAGIC,
+        .kind     = pool->shape.kind,
+        .capacity = pool->shape.capacity,
+        .head     = batch->head,
+        .records  = batch->records,
+        .arena    = batch->arena,
+        .pool     = pool,
+        .outcome  = OUTCOME_DONE,
+    };
+    if (batch->head != NULL)
+        memset(batch->head, 0, pool->shape.head_size);
+    return batch;
+}
+
+void pool_give(struct pool *pool, struct batch **batch)
+{
+    CHECK_MAGIC(pool, POOL_MAGIC);
+    CHECK(batch != NULL);
+    CHECK_MAGIC(*batch, BATCH_MAGIC);
+    CHECK((*batch)->pool == pool);
+    CHECK((*batch)->hops == 0); /* still on its way: it was not yet returned */
+    CHECK(pool->home_count < pool->size);
+    (*batch)->magic = HOME_MAGIC;
+    pool->home[pool->home_count++] = *batch;
+    *batch = NULL;
+}
+
+uint32_t pool_free(const struct pool *pool)
+{
+    CHECK_MAGIC(pool, POOL_MAGIC);
+    CHECK(pool->home_count <= pool->size);
+    return pool->home_count;
+}
+
+uint32_t pool_size(const struct pool *pool)
+{
+    CHECK_MAGIC(pool, POOL_MAGIC);
+    CHECK(pool->size > 0);
+    return pool->size;
+}

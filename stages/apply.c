@@ -1,0 +1,227 @@
+/* apply.c - the only writer of a parcel's state.
+ *
+ * Order is event time: a late scan fills history and counters, and moves state
+ * only when it is later than the state's (DOMAIN: order, lateness, duplicates).
+ * A retraction takes an earlier event back: the state is read off the history
+ * again, without the event.
+ */
+#include "stages/apply.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "pipeline/check.h"
+#include "stages/parcel/history.h"
+
+struct noted apply_note(struct names *names, const struct scan *scan)
+{
+    struct noted n = {.at_s = (uint32_t)(scan->time_ms / 1000)};
+
+#define NOTE(kind, field) names_intern(names, kind, scan_text(scan, scan->field), scan->field.length)
+    n.here = NOTE(NAME_PLACE, facility);
+    n.next = NOTE(NAME_PLACE, next);
+    n.origin = NOTE(NAME_PLACE, origin);
+    n.dest = NOTE(NAME_PLACE, dest);
+    n.carrier = NOTE(NAME_PLACE, carrier);
+    n.service = (uint8_t)NOTE(NAME_SERVICE, service);
+#undef NOTE
+    return n;
+}
+
+void apply_begin(struct parcel *parcel, const struct scan *scan, uint16_t life)
+{
+    CHECK(scan->parcel.length <= PARCEL_MAX && life > 0);
+    memset(parcel, 0, offsetof(struct parcel, history));
+    memcpy(parcel->number, scan_text(scan, scan->parcel), scan->parcel.length);
+    parcel->number_length = (uint8_t)scan->parcel.length;
+    parcel->life = life;
+}
+
+/* Is there, for this entry, a retraction of it in the history? */
+static bool is_retracted(const struct parcel *parcel, uint64_t entry)
+{
+    const uint64_t without_flags = ~(uint64_t)2047;
+    uint64_t retraction = (entry | (uint64_t)1 << 11) & without_flags;
+
+    for (uint32_t i = 0; i < parcel->history_count; i++)
+        if ((parcel->history[i] & without_flags) == retraction)
+            return true;
+    return false;
+}
+
+static bool gives_state(const struct parcel *parcel, uint64_t entry)
+{
+    return !entry_retracts(entry) && !(entry_flags(entry) & ENTRY_MERGED) &&
+           code_table[entry_code(entry)].state != STATE_UNKNOWN && !is_retracted(parcel, entry);
+}
+
+/* After a retraction: what the history says without the event taken back. */
+static void state_from_history(struct parcel *parcel)
+{
+    uint32_t attempts = 0;
+    bool found = false;
+
+    parcel->flags &= (uint16_t)~PARCEL_ARRIVED;
+    for (uint32_t i = parcel->history_count; i-- > 0;) {
+        uint64_t entry = parcel->history[i];
+        enum scan_code code = entry_code(entry);
+
+        if (!entry_retracts(entry) && !is_retracted(parcel, entry)) {
+            attempts += code == SCAN_ATTEMPT_FAILED && !(entry_flags(entry) & ENTRY_MERGED);
+            if (code == SCAN_DELIVERED || code == SCAN_STATION_IN)
+                parcel->flags |= PARCEL_ARRIVED;
+        }
+        if (found || !gives_state(parcel, entry))
+            continue;
+        parcel->state = (uint8_t)code_table[code].state;
+        parcel->code = (uint8_t)code;
+        parcel->state_s = entry_s(parcel, entry);
+        parcel->at = entry_place(entry) != NAME_NONE ? entry_place(entry) : parcel->at;
+        found = true;
+    }
+    parcel->attempts = (uint8_t)attempts;
+    if (!found)
+        parcel->state = STATE_UNKNOWN;
+}
+
+/* A tombstone has no history to read: only what it still says can be taken back. */
+static void apply_retraction(struct parcel *parcel, const struct scan *scan, uint32_t at_s)
+{
+    if (!(parcel->flags & PARCEL_TOMBSTONE)) {
+        state_from_history(parcel);
+    } else if (scan->code == parcel->code && at_s == parcel->state_s) {
+        parcel->flags &= (uint16_t)~(PARCEL_TOMBSTONE | PARCEL_ARRIVED);
+        parcel->state = STATE_UNKNOWN;
+    }
+}
+
+/* What a scan says of the journey: kept whatever its place in time, unless known better. */
+static void apply_facts(struct parcel *parcel, const struct scan *scan, const struct noted *n,
+                        bool late)
+{
+    if (n->origin != NAME_NONE && (parcel->origin == NAME_NONE || !late))
+        parcel->origin = n->origin;
+    if (n->dest != NAME_NONE &&
+        (parcel->dest == NAME_NONE || (!late && scan->code == SCAN_REROUTED)))
+        parcel->dest = n->dest;
+    if (n->carrier != NAME_NONE && (parcel->carrier == NAME_NONE || !late))
+        parcel->carrier = n->carrier;
+    if (n->service != 0 && (parcel->service == 0 || !late))
+        parcel->service = n->service;
+    if (scan->promise_ms != 0 && (parcel->promise_s == 0 || !late))
+        parcel->promise_s = (uint32_t)(scan->promise_ms / 1000);
+    if (scan->carrier_number.length != 0 && (parcel->carrier_number_length == 0 || !late)) {
+        memcpy(parcel->carrier_number, scan_text(scan, scan->carrier_number),
+               scan->carrier_number.length);
+        parcel->carrier_number_length = (uint8_t)scan->carrier_number.length;
+    }
+}
+
+/* Where it is and where it was sent: arriving there fulfils `next`. */
+static void apply_place(struct parcel *parcel, const struct scan *scan, const struct noted *n)
+{
+    if (n->next != NAME_NONE)
+        parcel->next = n->next;
+    else if (scan->code == SCAN_DEPART || (scan->code == SCAN_ARRIVE && n->here == parcel->next))
+        parcel->next = NAME_NONE;
+    if (n->here != NAME_NONE)
+        parcel->at = n->here;
+}
+
+static void apply_state(struct parcel *parcel, const struct scan *scan, uint32_t at_s)
+{
+    const struct code_info *info = &code_table[scan->code];
+
+    if (info->state == STATE_UNKNOWN)
+        return;
+    parcel->state = (uint8_t)info->state;
+    parcel->code = scan->code;
+    parcel->state_s = at_s;
+    if (scan->code == SCAN_RETURN_START)
+        parcel->flags |= PARCEL_RETURNING;
+    if (scan->code == SCAN_RETURNED)
+        parcel->flags &= (uint16_t)~PARCEL_RETURNING;
+}
+
+static bool is_cross_border(enum scan_code code)
+{
+    return code >= SCAN_EXPORT_IN && code <= SCAN_IMPORT_OUT;
+}
+
+bool apply_scan(struct parcel *parcel, const struct scan *scan,
+                const struct classified *class, const struct noted *n)
+{
+    bool merged = class->class == CLASS_MERGED;
+    bool arrived_before = parcel->flags & PARCEL_ARRIVED;
+
+    CHECK(class->class != CLASS_DUPLICATE && parcel->life > 0);
+    history_add(parcel, n->at_s, n->here, (enum scan_code)scan->code, class->retracts,
+                merged ? ENTRY_MERGED : 0);
+    apply_facts(parcel, scan, n, class->late || merged);
+    if (merged)
+        return false;
+    if (class->retracts) {
+        apply_retraction(parcel, scan, n->at_s);
+        return false;
+    }
+    if (class->revives)
+        parcel->flags &= (uint16_t)~PARCEL_TOMBSTONE;
+    if (scan->code == SCAN_ATTEMPT_FAILED && parcel->attempts < UINT8_MAX)
+        parcel->attempts++;
+    if (code_table[scan->code].physical && n->at_s > parcel->physical_s)
+        parcel->physical_s = n->at_s;
+    if (is_cross_border((enum scan_code)scan->code))
+        parcel->flags |= PARCEL_CROSS_BORDER;
+    if (scan->code == SCAN_DELIVERED || scan->code == SCAN_STATION_IN)
+        parcel->flags |= PARCEL_ARRIVED;
+    if (!class->late) {
+        apply_place(parcel, scan, n);
+        apply_state(parcel, scan, n->at_s);
+    }
+    return !arrived_before && (parcel->flags & PARCEL_ARRIVED);
+}
+
+/* ── How long a parcel is kept ────────────────────────────────────────────── */
+
+static void deadline_set(struct parcel *parcel, uint32_t at_s)
+{
+    uint32_t i = 0;
+
+    while (i < parcel->deadlines_count && parcel->deadlines[i].detector != DEADLINE_HOUSE)
+        i++;
+    CHECK(i < DEADLINES_MAX);
+    parcel->deadlines[i] = (struct deadline){.detector = DEADLINE_HOUSE, .at_s = at_s};
+    if (i == parcel->deadlines_count)
+        parcel->deadlines_count++;
+}
+
+void apply_house(struct parcel *parcel, const struct retention *keep, uint32_t clock_s)
+{
+    uint32_t last_s = parcel->state_s > clock_s ? parcel->state_s : clock_s;
+    uint32_t for_s = keep->idle_s;
+
+    if (parcel->flags & PARCEL_TOMBSTONE)
+        for_s = keep->terminal_s;
+    else if (state_terminal((enum parcel_state)parcel->state))
+        for_s = keep->linger_s;
+    deadline_set(parcel, last_s + for_s);
+}
+
+void apply_shrink(struct parcel *parcel, const struct retention *keep, uint32_t clock_s)
+{
+    CHECK(state_terminal((enum parcel_state)parcel->state) && parcel->unsent_count == 0);
+    parcel->flags |= PARCEL_TOMBSTONE;
+    parcel->history_count = 0;
+    parcel->alerts_count = 0;
+    parcel->deadlines_count = 0;
+    parcel->base_s = parcel->state_s;
+    apply_house(parcel, keep, clock_s);
+}
+
+uint32_t apply_deadline(const struct parcel *parcel, uint8_t detector)
+{
+    for (uint32_t i = 0; i < parcel->deadlines_count; i++)
+        if (parcel->deadlines[i].detector == detector)
+            return parcel->deadlines[i].at_s;
+    return 0;
+}

@@ -1,0 +1,45 @@
+/* board.h - where each partition stands, for whoever looks from outside.
+ *
+ * Written by the stages (each field by one), read by HTTP, health and metrics.
+ * No decision inside the pipeline is taken from it.
+ */
+#ifndef STAGES_BOARD_H
+#define STAGES_BOARD_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum { BOARD_PARTITIONS_MAX = 1024 };
+
+enum phase {
+    PHASE_NONE,       /* not ours                                                   */
+    PHASE_CLAIMING,   /* source asks the group, track claims mark                    */
+    PHASE_LOADING,    /* state is streamed in                                       */
+    PHASE_RUNNING,
+    PHASE_RELEASING,  /* last checkpoint before it goes                             */
+    PHASE_STOPPED     /* refuses to go on; `why` says it                            */
+};
+
+struct board_row {
+    _Atomic int     phase;          /* enum phase; source_kafka and track            */
+    _Atomic int64_t position;       /* next offset track will process               */
+    _Atomic int64_t stored;         /* offset of mark                               */
+    _Atomic int64_t committed;      /* of the group                                 */
+    _Atomic int64_t low, high;      /* the log's ends                               */
+    _Atomic int64_t clock_ms;       /* partition clock                              */
+    _Atomic int64_t records;        /* parcels in the table                         */
+    _Atomic int64_t epoch;
+    _Atomic int64_t moved_ms;       /* wall time of the last progress or of being at the end */
+    _Atomic(const char *) why;      /* what it waits for or why it stopped; static or kept    */
+};
+
+extern struct board_row board[BOARD_PARTITIONS_MAX];
+extern _Atomic int board_partitions;   /* of the scan topic; 0 = not known yet */
+
+const char *phase_name(enum phase);
+
+/* Partition is alive: at its end, or moved within 30 s, or was just assigned. */
+int  board_healthy(int32_t partition, int64_t wall_ms, const char **why);
+void board_clear(int32_t partition);
+
+#endif

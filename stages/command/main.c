@@ -1,0 +1,46 @@
+/* main.c - the program: a table of commands. */
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "stages/command/command.h"
+
+static const struct command *const commands[] = {
+    &command_run,       &command_check,     &command_demo,  &command_parcel, &command_alerts,
+    &command_partitions, &command_detectors, &command_graph,
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(FILE *file)
+{
+    (void)fprintf(file,
+                  "Usage: peakline COMMAND [OPTION]...\n\n"
+                  "Peakline turns the scan events of a parcel network, read from Kafka, into\n"
+                  "alerts, ETAs and live parcel state.\n\n"
+                  "Commands:\n");
+    for (int i = 0; i < COMMANDS; i++)
+        (void)fprintf(file, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+    (void)fprintf(file, "\n`peakline COMMAND --help` says more about one of them.\n");
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    if (strcmp(name, "--version") == 0) {
+        (void)printf("peakline %s\n", PEAKLINE_VERSION);
+        return 0;
+    }
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(name, commands[i]->name) == 0)
+            return commands[i]->run(argc - 1, argv + 1);
+    if (*name != '\0')
+        (void)fprintf(stderr, "peakline: there is no command \"%s\"\n\n", name);
+    print_help(stderr);
+    return EX_USAGE;
+}

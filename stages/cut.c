@@ -1,0 +1,325 @@
+/* cut.c - everything dirty as of an offset, as Redis commands.
+ *
+ * Serialised before the next scan is taken, never later: by the time outputs are
+ * acknowledged the table is ahead of the offset, and a record that already knows
+ * scan o + 3 would swallow its replay as a duplicate.  Dirty records are sorted by
+ * bucket, so that one HSET writes all of a bucket's.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/check.h"
+#include "stages/eta/model.h"
+#include "stages/kinds.h"
+#include "stages/outlet/mark.h"
+#include "stages/parcel/table.h"
+#include "stages/partition.h"
+
+enum { CUT_BYTES_MAX = 16 * 1024 * 1024 };
+
+/* One dirty record while the cut is made. */
+struct cut_row {
+    const uint8_t *bytes;
+    uint32_t       length, bucket;
+};
+
+size_t partition_key(const struct track *t, const struct partition *p, char *text, size_t size,
+                     const char *suffix)
+{
+    return key_print(text, size, t->group, t->topic, p->number, suffix);
+}
+
+static uint32_t bucket_of(const struct partition *p, const char *number, size_t length)
+{
+    return parcel_home(number, length) / p->mark.partitions % p->mark.buckets;
+}
+
+/* ── Requests ─────────────────────────────────────────────────────────────── */
+
+struct batch *request_make(struct track *t, struct partition *p, enum request_kind kind)
+{
+    struct batch *batch = t->budget[TRACK_TO_REDIS] > 0 ? pool_take(t->requests) : NULL;
+
+    if (batch == NULL)
+        return NULL;
+    struct request *request = batch->head;
+
+    batch->partition = p->number;
+    batch->assignment = p->assignment;
+    request->kind = (uint8_t)kind;
+    return batch;
+}
+
+struct batch *request_begin(struct track *t, struct partition *p, enum request_kind kind)
+{
+    CHECK(p->request == NULL);   /* the body is one request's at a time */
+    struct batch *batch = request_make(t, p, kind);
+
+    if (batch == NULL)
+        return NULL;
+    struct request *request = batch->head;
+
+    request->body = &p->body;
+    p->body.used = 0;
+    p->request = batch;
+    return batch;
+}
+
+void request_emit(struct track *t, struct batch *batch)
+{
+    CHECK(batch != NULL && t->budget[TRACK_TO_REDIS] > 0);
+    t->budget[TRACK_TO_REDIS]--;
+    stage_emit(t->stage, TRACK_TO_REDIS, &batch);
+}
+
+/* ── What goes in besides records ─────────────────────────────────────────── */
+
+void cut_index(const struct track *t, struct partition *p, const char *key_suffix,
+               const char *field, size_t field_length, const void *value, size_t length)
+{
+    char key[KEY_MAX];
+    size_t key_length = partition_key(t, p, key, sizeof key, key_suffix);
+
+    resp_command(&p->index, value != NULL ? 4 : 3);
+    resp_text(&p->index, value != NULL ? "HSET" : "HDEL");
+    resp_argument(&p->index, key, key_length);
+    resp_argument(&p->index, field, field_length);
+    if (value != NULL)
+        resp_argument(&p->index, value, length);
+    p->index_commands++;
+}
+
+static void bucket_suffix(char text[16], uint32_t bucket)
+{
+    snprintf(text, 16, "b%08x", bucket);
+}
+
+void cut_remove(const struct track *t, struct partition *p, const struct parcel *parcel)
+{
+    char suffix[16];
+
+    bucket_suffix(suffix, bucket_of(p, parcel->number, parcel->number_length));
+    cut_index(t, p, suffix, parcel->number, parcel->number_length, NULL, 0);
+    if (parcel->carrier_number_length > 0)
+        cut_index(t, p, "carrier", parcel->carrier_number, parcel->carrier_number_length, NULL,
+                  0);
+}
+
+static uint32_t put_names(const struct track *t, struct partition *p, enum name_kind kind)
+{
+    name_id first = names_dirty_first(p->names, kind), last = names_count(p->names, kind);
+    char key[KEY_MAX], field[16];
+
+    if (first > last)
+        return 0;
+    size_t key_length = partition_key(t, p, key, sizeof key, "names");
+
+    resp_command(&p->body, 2 + 2 * (last - first + 1));
+    resp_text(&p->body, "HSET");
+    resp_argument(&p->body, key, key_length);
+    for (name_id id = first; id <= last; id++) {
+        int n = snprintf(field, sizeof field, "%c:%u", kind == NAME_PLACE ? 'p' : 's', id);
+
+        resp_argument(&p->body, field, (size_t)n);
+        resp_text(&p->body, names_text(p->names, kind, id));
+    }
+    return 1;
+}
+
+struct cell_writer {
+    struct buffer *body;
+    const char    *key;
+    size_t         key_length;
+    uint32_t       commands;
+};
+
+static void put_cell(void *self, const char *field, size_t field_length, const uint8_t *bytes,
+                     size_t length)
+{
+    struct cell_writer *w = self;
+
+    resp_command(w->body, bytes != NULL ? 4 : 3);
+    resp_text(w->body, bytes != NULL ? "HSET" : "HDEL");
+    resp_argument(w->body, w->key, w->key_length);
+    resp_argument(w->body, field, field_length);
+    if (bytes != NULL)
+        resp_argument(w->body, bytes, length);
+    w->commands++;
+}
+
+static uint32_t put_model(const struct track *t, struct partition *p)
+{
+    char key[KEY_MAX];
+    struct cell_writer w = {.body = &p->body, .key = key};
+
+    w.key_length = partition_key(t, p, key, sizeof key, "model");
+    model_dirty_each(p->model, put_cell, &w);
+    model_clean(p->model);
+    return w.commands;
+}
+
+/* ── Records, sorted by bucket ────────────────────────────────────────────── */
+
+struct gather {
+    const struct partition *p;
+    struct cut_row         *rows;
+    uint32_t                count;
+};
+
+static void gather_row(void *self, uint64_t hash, const uint8_t *bytes, size_t length)
+{
+    struct gather *g = self;
+    char number[PARCEL_MAX];
+    size_t number_length = record_number(bytes, number);
+
+    (void)hash;
+    g->rows[g->count++] = (struct cut_row){
+        .bytes = bytes,
+        .length = (uint32_t)length,
+        .bucket = bucket_of(g->p, number, number_length),
+    };
+}
+
+/* Two areas of `count` rows each: gathered, then sorted. */
+static struct cut_row *rows_take(struct track *t, uint32_t count)
+{
+    if (t->cut_rows_size < count) {
+        free(t->cut_rows);
+        t->cut_rows_size = count + count / 2;
+        t->cut_rows = malloc(2 * (size_t)t->cut_rows_size * sizeof *t->cut_rows);
+        CHECK(t->cut_rows != NULL);
+    }
+    return t->cut_rows;
+}
+
+/* Counting sort over the buckets, two passes. */
+static const struct cut_row *rows_sorted(struct track *t, const struct partition *p,
+                                         const struct cut_row *rows, uint32_t count)
+{
+    struct cut_row *sorted = t->cut_rows + t->cut_rows_size;
+    uint32_t *ends = calloc((size_t)p->mark.buckets + 1, sizeof *ends);
+
+    CHECK(ends != NULL);
+    for (uint32_t i = 0; i < count; i++)
+        ends[rows[i].bucket + 1]++;
+    for (uint32_t b = 0; b < p->mark.buckets; b++)
+        ends[b + 1] += ends[b];
+    for (uint32_t i = 0; i < count; i++)
+        sorted[ends[rows[i].bucket]++] = rows[i];
+    free(ends);
+    return sorted;
+}
+
+static void put_bucket(const struct track *t, struct partition *p, const struct cut_row *rows,
+                       uint32_t count)
+{
+    char key[KEY_MAX], suffix[16], number[PARCEL_MAX];
+
+    bucket_suffix(suffix, rows[0].bucket);
+    size_t key_length = partition_key(t, p, key, sizeof key, suffix);
+
+    resp_command(&p->body, 2 + 2 * count);
+    resp_text(&p->body, "HSET");
+    resp_argument(&p->body, key, key_length);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + 4 < count)
+            __builtin_prefetch(rows[i + 4].bytes);
+        size_t number_length = record_number(rows[i].bytes, number);
+
+        resp_argument(&p->body, number, number_length);
+        resp_argument(&p->body, rows[i].bytes, rows[i].length);
+    }
+}
+
+static uint32_t put_records(struct track *t, struct partition *p)
+{
+    struct gather g = {.p = p, .rows = rows_take(t, table_dirty_count(p->table))};
+    uint32_t commands = 0;
+
+    table_dirty_each(p->table, gather_row, &g);
+    CHECK(g.count == table_dirty_count(p->table));
+    const struct cut_row *rows = rows_sorted(t, p, g.rows, g.count);
+
+    for (uint32_t i = 0, end; i < g.count; i = end, commands++) {
+        for (end = i + 1; end < g.count && rows[end].bucket == rows[i].bucket; end++)
+            ;
+        put_bucket(t, p, rows + i, end - i);
+    }
+    table_clean(p->table);
+    return commands;
+}
+
+/* ── The cut ──────────────────────────────────────────────────────────────── */
+
+bool cut_due(const struct track *t, const struct partition *p, uint64_t now_ns)
+{
+    return p->request == NULL &&
+           (now_ns >= p->cut_ns || cut_full(t, p) ||
+            (p->must_cut && pool_free(t->outputs) < TRACK_BURST));
+}
+
+/* No further scan may be taken: one cut is out, and the next would be full already. */
+bool cut_full(const struct track *t, const struct partition *p)
+{
+    return table_dirty_count(p->table) >= t->records_max ||
+           table_dirty_bytes(p->table) >= CUT_BYTES_MAX;
+}
+
+static bool is_clean(const struct partition *p)
+{
+    return table_dirty_count(p->table) == 0 && p->index_commands == 0 && !p->must_cut &&
+           p->position == p->mark.offset;
+}
+
+static uint32_t put_everything(struct track *t, struct partition *p)
+{
+    uint32_t commands = put_names(t, p, NAME_PLACE) + put_names(t, p, NAME_SERVICE);
+
+    names_clean(p->names);
+    buffer_add(&p->body, p->index.bytes, p->index.used);
+    commands += p->index_commands;
+    p->index.used = 0;
+    p->index_commands = 0;
+    commands += put_records(t, p);   /* after the index: one may have expired and come back */
+    return commands + put_model(t, p);
+}
+
+static void cut_fill(struct track *t, struct partition *p, struct request *request)
+{
+    request->commands = put_everything(t, p);
+    request->ordinal = ++p->cut_ordinal;
+    request->outputs = p->ordinal;
+    request->mark = (struct mark){
+        .offset = p->position,
+        .clock_ms = p->clock_ms,
+        .records = table_count(p->table),
+        .kafka_ms = p->last_kafka_ms,
+        .home = p->last_home,
+    };
+#ifdef CANARY_late_serialise   /* planted: the records are of a later moment than the offset */
+    request->mark.offset = p->mark.offset + (p->position - p->mark.offset) / 2;
+#endif
+    p->must_cut = false;
+}
+
+bool cut_take(struct track *t, struct partition *p, uint64_t now_ns)
+{
+    bool clean = is_clean(p);
+
+    tell_flush(t, p);
+    if (!tell_flushed(p))
+        return false;
+    clean = clean && is_clean(p);   /* flushing deferred outputs calls for a cut */
+    struct batch *batch = request_begin(t, p, clean ? REQUEST_LOOK : REQUEST_CUT);
+
+    if (batch == NULL)
+        return false;
+    p->cut_ns = now_ns + t->interval_ns;
+    if (!clean)
+        cut_fill(t, p, batch->head);
+    p->request_waits = !clean && p->settled < p->position;   /* for dead letters */
+    if (!p->request_waits)
+        request_emit(t, batch);
+    return true;
+}

@@ -1,0 +1,77 @@
+/* common.h - what several detectors say in the same words. */
+#ifndef STAGES_DETECT_DETECTORS_COMMON_H
+#define STAGES_DETECT_DETECTORS_COMMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "stages/detect/findings.h"
+
+enum { HOUR = 3600, DAY = 86400 };
+
+/* Is the scan (already applied) the latest of the physical ones?  It arms what waits for
+ * the next; any other scan leaves that as stored, in whatever order they arrive. */
+static inline bool arms_silence(const struct sighting *s)
+{
+    return s->scan != NULL && code_table[s->scan->code].physical
+        && s->at_s == s->parcel->physical_s;
+}
+
+/* Does the scan (not yet applied) end a silence that lasts since the latest physical one? */
+static inline bool ends_silence(const struct sighting *s)
+{
+    return s->at_s > s->parcel->physical_s;
+}
+
+/* Two severities by time since base_s: thresholds[0] warning, thresholds[1] critical. */
+static inline uint32_t step_next(const struct sighting *s, uint32_t base_s)
+{
+    uint32_t warning_s = base_s + (uint32_t)s->thresholds[0];
+    uint32_t critical_s = base_s + (uint32_t)s->thresholds[1];
+    uint8_t  severity = s->open != NULL ? s->open->severity : 0;
+
+    if (s->scan == NULL)   /* one of them has just fired */
+        return warning_s > s->at_s ? warning_s : critical_s > s->at_s ? critical_s : 0;
+    return severity < SEVERITY_WARNING ? warning_s : severity < SEVERITY_CRITICAL ? critical_s : 0;
+}
+
+/* The finding when one of the two has passed. */
+static inline struct finding step_finding(const struct sighting *s, uint32_t base_s)
+{
+    bool    critical = s->at_s >= base_s + (uint32_t)s->thresholds[1];
+    int64_t threshold_s = s->thresholds[critical ? 1 : 0];
+
+    return (struct finding) {
+        .severity   = critical ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+        .deadline_s = critical ? 0 : base_s + (uint32_t)s->thresholds[1],
+        .at         = s->parcel->at,
+        .expected   = s->parcel->next,
+        .value      = (int32_t)(s->at_s - base_s),
+        .threshold  = (int32_t)threshold_s,
+    };
+}
+
+/* The scan's reason as a name; NAME_NONE: none, or the dictionary does not hold it. */
+static inline name_id scan_note(const struct sighting *s)
+{
+    struct text reason = s->scan->reason;
+
+    return names_find(s->names, NAME_PLACE, scan_text(s->scan, reason), reason.length);
+}
+
+/* What a code alone tells: sentence 0 with the reason, sentence 1 without. */
+static inline void open_by_code(const struct sighting *s, struct findings *found,
+                                enum severity severity)
+{
+    name_id note = scan_note(s);
+
+    findings_open(found, &(struct finding) {
+        .severity = (uint8_t)severity,
+        .sentence = note == NAME_NONE,
+        .opened_s = s->at_s,
+        .at       = s->here != NAME_NONE ? s->here : s->parcel->at,
+        .note     = note,
+    });
+}
+
+#endif

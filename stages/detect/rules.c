@@ -1,0 +1,259 @@
+/* rules.c - thresholds from the configuration, by service and detector.
+ *
+ *   detectors.stalled.domestic_max: 72h                      for every service
+ *   services.economy.detectors.stalled.enabled: false        for one
+ */
+#include "stages/detect/rules.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/check.h"
+#include "pipeline/config.h"
+#include "pipeline/error.h"
+#include "stages/detect/detect.h"
+
+enum {
+    RULE_PATH_MAX = 128, DURATION_TEXT = 24,
+    ROWS_MAX = 2 * DETECTORS_MAX * (THRESHOLDS_MAX + 1)
+};
+
+struct service_rules {
+    char            name[SERVICE_MAX + 1];
+    struct rule_set set;
+};
+
+struct rules {
+    struct rule_set       base;
+    size_t                count;
+    struct service_rules *services;
+};
+
+/* ── The rows ────────────────────────────────────────────────────────────────────────── */
+
+struct rows {
+    struct config_row rows[ROWS_MAX];
+    char              paths[ROWS_MAX][RULE_PATH_MAX];
+    char              defaults[DETECTORS_MAX][THRESHOLDS_MAX][DURATION_TEXT];
+    size_t            count;
+};
+
+static void duration_print(int64_t seconds, char text[DURATION_TEXT])
+{
+    static const struct { int64_t size; const char *name; } units[] = {
+        {86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    int i = 0;
+
+    while (seconds % units[i].size != 0)
+        i++;
+    (void)snprintf(text, DURATION_TEXT, "%" PRId64 "%s", seconds / units[i].size, units[i].name);
+}
+
+/* One setting, under prefix "" with its default, or "services.*." without. */
+static void row_add(struct rows *r, const char *prefix, const struct detector *d,
+                    const char *name, struct config_row row)
+{
+    CHECK(r->count < ROWS_MAX);
+    int length = snprintf(r->paths[r->count], RULE_PATH_MAX, "%sdetectors.%s.%s", prefix, d->type,
+                          name);
+
+    CHECK(length > 0 && length < RULE_PATH_MAX);
+    row.path = r->paths[r->count];
+    row.fallback = prefix[0] == '\0' ? row.fallback : "";
+    r->rows[r->count++] = row;
+}
+
+static struct config_row threshold_row(const struct threshold *t, const char *fallback)
+{
+    struct config_row row = {.kind = CONFIG_INTEGER, .fallback = fallback, .help = t->help};
+
+    switch (t->kind) {
+    case THRESHOLD_DURATION:
+        row.kind = CONFIG_DURATION;
+        row.least = 1000;
+        row.most = 400.0 * 86400000;
+        break;
+    case THRESHOLD_COUNT:
+        row.least = 1;
+        row.most = 1000;
+        break;
+    case THRESHOLD_PERCENT:
+        row.most = 100;
+        break;
+    }
+    return row;
+}
+
+static void detector_rows(struct rows *r, const char *prefix, int id)
+{
+    const struct detector *d = detector_table[id];
+
+    row_add(r, prefix, d, "enabled",
+            (struct config_row) {.kind = CONFIG_BOOL, .fallback = "true", .help = d->summary});
+    for (int i = 0; i < THRESHOLDS_MAX && d->thresholds[i].name != NULL; i++) {
+        const struct threshold *t = &d->thresholds[i];
+
+        if (t->kind == THRESHOLD_DURATION)
+            duration_print(t->fallback, r->defaults[id][i]);
+        else
+            (void)snprintf(r->defaults[id][i], DURATION_TEXT, "%" PRId64, t->fallback);
+        row_add(r, prefix, d, t->name, threshold_row(t, r->defaults[id][i]));
+    }
+}
+
+const struct config_row *detect_rows(size_t *count)
+{
+    static struct rows made;
+
+    if (made.count == 0) {
+        for (int id = 0; detector_table[id] != NULL; id++)
+            detector_rows(&made, "", id);
+        for (int id = 0; detector_table[id] != NULL; id++)
+            detector_rows(&made, "services.*.", id);
+    }
+    *count = made.count;
+    return made.rows;
+}
+
+/* ── What holds for whom ─────────────────────────────────────────────────────────────── */
+
+static const char *path_of(char path[RULE_PATH_MAX], const char *service, const struct detector *d,
+                           const char *name)
+{
+    bool one = service[0] != '\0';
+    int  length = snprintf(path, RULE_PATH_MAX, "%s%s%sdetectors.%s.%s", one ? "services." : "",
+                           service, one ? "." : "", d->type, name);
+
+    CHECK(length > 0 && length < RULE_PATH_MAX);
+    return path;
+}
+
+static int64_t threshold_value(const struct config *config, const char *path,
+                               enum threshold_kind kind)
+{
+    return kind == THRESHOLD_DURATION ? config_ms(config, path) / 1000
+                                      : config_integer(config, path);
+}
+
+/* Overwrites what is given for the service; with "" everything. */
+static void set_read(struct rule_set *set, const struct config *config, const char *service)
+{
+    char path[RULE_PATH_MAX];
+
+    for (int id = 0; detector_table[id] != NULL; id++) {
+        const struct detector *d = detector_table[id];
+        const char *enabled = path_of(path, service, d, "enabled");
+
+        if (service[0] == '\0' || config_given(config, enabled))
+            set->enabled = (set->enabled & ~(1u << id))
+                         | (uint32_t)config_bool(config, enabled) << id;
+        for (int i = 0; i < THRESHOLDS_MAX && d->thresholds[i].name != NULL; i++) {
+            const char *one = path_of(path, service, d, d->thresholds[i].name);
+
+            if (service[0] == '\0' || config_given(config, one))
+                set->thresholds[id][i] = threshold_value(config, one, d->thresholds[i].kind);
+        }
+    }
+}
+
+/* Who is asked when, from the detectors' own sets. */
+static void set_index(struct rule_set *set)
+{
+    memset(set->by_code, 0, sizeof set->by_code);
+    memset(set->by_code_open, 0, sizeof set->by_code_open);
+    memset(set->by_state, 0, sizeof set->by_state);
+    set->needs_history = 0;
+    for (int id = 0; detector_table[id] != NULL; id++) {
+        const struct detector *d = detector_table[id];
+        uint32_t bit = set->enabled & 1u << id;
+
+        set->needs_history |= d->needs & NEEDS_HISTORY ? bit : 0;
+        for (int c = 0; c < SCAN_CODES; c++) {
+            set->by_code[c] |= d->on_scan != NULL && d->codes >> c & 1 ? bit : 0;
+            set->by_code_open[c] |= d->on_scan != NULL && d->codes_open >> c & 1 ? bit : 0;
+        }
+        for (int s = 0; s < STATES; s++)
+            set->by_state[s] |= d->deadline_s != NULL && d->states >> s & 1 ? bit : 0;
+    }
+}
+
+static struct service_rules *service_find(const struct rules *rules, const char *name,
+                                          size_t length)
+{
+    for (size_t i = 0; i < rules->count; i++)
+        if (strlen(rules->services[i].name) == length
+            && memcmp(rules->services[i].name, name, length) == 0)
+            return &rules->services[i];
+    return NULL;
+}
+
+struct collecting {
+    struct rules *rules;
+    int           bad;
+};
+
+static void service_collect(void *self, const char *rest, const char *value)
+{
+    struct collecting *c = self;
+    size_t             length = strcspn(rest, ".");
+
+    (void)value;
+    if (length > SERVICE_MAX)
+        c->bad = error_set("services.%.*s: found a name of %zu bytes, accepted are %d",
+                           (int)length, rest, length, SERVICE_MAX);
+    if (c->bad != 0 || service_find(c->rules, rest, length) != NULL)
+        return;
+    size_t size = (c->rules->count + 1) * sizeof *c->rules->services;
+
+    c->rules->services = realloc(c->rules->services, size);
+    CHECK(c->rules->services != NULL);
+    struct service_rules *s = &c->rules->services[c->rules->count++];
+
+    memset(s, 0, sizeof *s);
+    memcpy(s->name, rest, length);
+}
+
+struct rules *rules_create(const struct config *config)
+{
+    struct collecting c = {.rules = calloc(1, sizeof *c.rules)};
+
+    CHECK(c.rules != NULL);
+    set_read(&c.rules->base, config, "");
+    set_index(&c.rules->base);
+    config_each(config, "services", service_collect, &c);
+    if (c.bad != 0) {
+        rules_destroy(c.rules);
+        return NULL;
+    }
+    for (size_t i = 0; i < c.rules->count; i++) {
+        struct service_rules *s = &c.rules->services[i];
+
+        s->set = c.rules->base;
+        set_read(&s->set, config, s->name);
+        set_index(&s->set);
+    }
+    return c.rules;
+}
+
+void rules_destroy(struct rules *rules)
+{
+    if (rules == NULL)
+        return;
+    free(rules->services);
+    free(rules);
+}
+
+const struct rule_set *rules_of(const struct rules *rules, const char *service)
+{
+    const struct service_rules *found = service_find(rules, service, strlen(service));
+
+    return found != NULL ? &found->set : &rules->base;
+}
+
+const int64_t *rules_thresholds(const struct rule_set *set, uint8_t detector)
+{
+    CHECK(detector < DETECTORS_MAX);
+    return set->enabled >> detector & 1 ? set->thresholds[detector] : NULL;
+}

@@ -1,0 +1,111 @@
+/* estimate.c - from the model's quantiles to moments, and from arrivals back to the model.
+ *
+ * Target: the first of DELIVERED and STATION_IN.  A question and what answers it
+ * later are keyed alike: service, the code that gave the state, destination, and
+ * the place of that scan.
+ */
+#include "stages/eta/estimate.h"
+
+#include "pipeline/check.h"
+#include "stages/eta/model.h"
+
+enum { MOVED_S_MIN = 3600, MOVED_PERCENT = 10 };
+
+const char *basis_name(enum estimate_basis basis)
+{
+    static const char *const names[] = {"none", "global", "service", "lane", "facility"};
+
+    CHECK((size_t)basis < sizeof names / sizeof names[0]);
+    return names[basis];
+}
+
+static struct model_key key_of(const struct parcel *p, uint8_t code, name_id place)
+{
+    return (struct model_key) {
+        .service = p->service, .code = code, .dest = p->dest, .place = place};
+}
+
+static bool can_estimate(const struct parcel *p)
+{
+    return p->state != STATE_UNKNOWN && !state_terminal((enum parcel_state)p->state)
+        && !(p->flags & (PARCEL_ARRIVED | PARCEL_RETURNING));
+}
+
+struct estimate estimate_make(const struct model *model, const struct parcel *p, uint32_t now_s)
+{
+    static const double probabilities[] = {0.1, 0.5, 0.9};
+
+    if (!can_estimate(p))
+        return (struct estimate) {.known = false};
+    uint32_t         elapsed_s = now_s > p->state_s ? now_s - p->state_s : 0;
+    struct quantiles q = model_ask(model, MODEL_REMAINING, key_of(p, p->code, p->at), elapsed_s,
+                                   probabilities, now_s);
+
+    if (!q.known)
+        return (struct estimate) {.known = false};
+    return (struct estimate) {
+        .p50_s   = p->state_s + (uint32_t)q.p[1],
+        .p90_s   = p->state_s + (uint32_t)q.p[2],
+        .samples = (float)q.samples,
+        .basis   = (uint8_t)(BASIS_GLOBAL + q.level),
+        .known   = true,
+    };
+}
+
+bool estimate_moved(const struct parcel *p, const struct estimate *e, uint32_t now_s,
+                    bool state_changed_class)
+{
+    if (!e->known)
+        return false;
+    uint32_t remaining_s = e->p50_s > now_s ? e->p50_s - now_s : 0;
+    uint32_t moved_s = e->p50_s > p->eta_last_s ? e->p50_s - p->eta_last_s
+                                                : p->eta_last_s - e->p50_s;
+    uint32_t enough_s = remaining_s / 100 * MOVED_PERCENT;
+
+    return p->eta_last_s == 0 || state_changed_class
+        || moved_s > (enough_s > MOVED_S_MIN ? enough_s : MOVED_S_MIN);
+}
+
+uint8_t estimate_at_risk(const struct parcel *p, const struct estimate *e)
+{
+    if (!e->known || p->promise_s == 0)
+        return AT_RISK_NO;
+    return e->p50_s > p->promise_s ? AT_RISK_P50
+         : e->p90_s > p->promise_s ? AT_RISK_P90 : AT_RISK_NO;
+}
+
+/* Entries that gave a state, as estimate_make asks for no other code.  An event taken back
+ * has its retraction right behind it. */
+static bool teaches(const struct parcel *p, int i)
+{
+    uint64_t entry = p->history[i];
+    bool     taken_back = i + 1 < p->history_count && entry_retracts(p->history[i + 1])
+                       && (p->history[i + 1] ^ entry) >> 12 == 0;
+
+    return !entry_retracts(entry) && !taken_back && !(entry_flags(entry) & ENTRY_MERGED)
+        && code_table[entry_code(entry)].state != STATE_UNKNOWN;
+}
+
+void estimate_learn_arrival(struct model *model, const struct parcel *p, uint32_t arrived_s,
+                            uint32_t now_s)
+{
+    for (int i = 0; i < p->history_count; i++) {
+        uint32_t at_s = entry_s(p, p->history[i]);
+
+        if (at_s >= arrived_s)
+            break;
+        if (teaches(p, i))
+            model_learn(model, MODEL_REMAINING,
+                        key_of(p, (uint8_t)entry_code(p->history[i]),
+                               entry_place(p->history[i])),
+                        arrived_s - at_s, now_s);
+    }
+}
+
+void estimate_learn_dwell(struct model *model, const struct parcel *before, uint32_t at_s,
+                          uint32_t now_s)
+{
+    if (before->physical_s != 0 && at_s > before->physical_s)
+        model_learn(model, MODEL_DWELL, key_of(before, before->code, before->at),
+                    at_s - before->physical_s, now_s);
+}

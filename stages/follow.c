@@ -1,0 +1,457 @@
+/* follow.c - one scan, or one deadline, through the four steps.
+ *
+ *   dedup      what is this scan to its parcel?
+ *   estimate   when will the parcel arrive, with this scan known?
+ *   detect     what is wrong with it, or is not any more?
+ *   apply      the record, and what is told of it
+ *
+ * Scan by scan, not step by step over a batch: two scans of one parcel often share
+ * a batch.  Deadlines up to a record's clock fire before the record is applied.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/check.h"
+#include "pipeline/error.h"
+#include "pipeline/log.h"
+#include "pipeline/metric.h"
+#include "stages/detect/detect.h"
+#include "stages/eta/model.h"
+#include "stages/parcel/deadlines.h"
+#include "stages/parcel/table.h"
+#include "stages/partition.h"
+
+enum { AHEAD_MS_MAX = 300000, POSTPONE_S = 60, SAME_HASH_MAX = 8 };
+
+/* ── Parcels in and out of the table ──────────────────────────────────────── */
+
+/* Copies what is in use: the arrays of a parcel are mostly empty. */
+static void parcel_copy(struct parcel *to, const struct parcel *from)
+{
+    memcpy(to, from, offsetof(struct parcel, history));
+    memcpy(to->history, from->history, from->history_count * sizeof from->history[0]);
+    memcpy(to->deadlines, from->deadlines, from->deadlines_count * sizeof from->deadlines[0]);
+    memcpy(to->alerts, from->alerts, from->alerts_count * sizeof from->alerts[0]);
+    memcpy(to->unsent, from->unsent, from->unsent_count * sizeof from->unsent[0]);
+}
+
+static bool parcel_load(struct partition *p, uint64_t hash, const char *number, size_t length,
+                        struct parcel *parcel)
+{
+    size_t size;
+    const uint8_t *bytes = table_find(p->table, hash, number, length, &size);
+
+    if (bytes == NULL)
+        return false;
+    int bad = record_unpack(bytes, size, parcel);
+    CHECK(bad == 0);   /* we packed it */
+    return true;
+}
+
+/* One entry of the wheel stands for the earliest deadline; later ones follow when it fires. */
+static void parcel_arm(struct partition *p, uint64_t hash, const struct parcel *parcel)
+{
+    uint32_t first_s = UINT32_MAX;
+
+    for (uint32_t i = 0; i < parcel->deadlines_count; i++)
+        if (parcel->deadlines[i].at_s < first_s)
+            first_s = parcel->deadlines[i].at_s;
+    if (first_s == UINT32_MAX)
+        return;
+    uint32_t armed_s = table_armed(p->table, hash, parcel->number, parcel->number_length);
+
+    if (armed_s != 0 && armed_s <= first_s)
+        return;
+    deadlines_arm(p->deadlines, first_s, table_hash32(hash));
+    table_arm(p->table, hash, parcel->number, parcel->number_length, first_s);
+}
+
+static void parcel_store(struct partition *p, uint64_t hash, const struct parcel *parcel)
+{
+    table_put(p->table, hash, parcel, true);
+    parcel_arm(p, hash, parcel);
+}
+
+/* ── What a change leads to ───────────────────────────────────────────────── */
+
+static struct detect_context context_of(const struct track *t, struct partition *p,
+                                        uint8_t service, uint32_t clock_s)
+{
+    if (p->rules[service] == NULL)
+        p->rules[service] = rules_of(t->rules, names_text(p->names, NAME_SERVICE, service));
+    return (struct detect_context){
+        .set = p->rules[service],
+        .model = p->model,
+        .names = p->names,
+        .reference = t->reference,
+        .clock_s = clock_s,
+    };
+}
+
+/* Tells the changes, and what the fold has put among the unsent. */
+static void tell_changes(struct track *t, struct partition *p, const struct parcel *parcel,
+                         const struct alert_changes *changes, uint32_t unsent_before,
+                         int64_t offset)
+{
+    for (uint32_t i = 0; i < changes->count; i++)
+        tell_alert(t, p, parcel, &changes->list[i], offset);
+    for (uint32_t i = unsent_before; i < parcel->unsent_count; i++)
+        tell_alert(t, p, parcel, &parcel->unsent[i], offset);
+}
+
+/* What a change of state means to whoever waits: moving, in customs, with the courier … */
+static int state_class(enum parcel_state state)
+{
+    switch (state) {
+    case STATE_UNKNOWN:
+    case STATE_LABELLED:
+    case STATE_DECLARED:
+        return 0;
+    case STATE_COLLECTED:
+    case STATE_IN_TRANSIT:
+    case STATE_LINE_HAUL:
+        return 1;
+    case STATE_EXPORT_CUSTOMS:
+    case STATE_IMPORT_CUSTOMS:
+        return 2;
+    default:
+        return 3 + (int)state;
+    }
+}
+
+static void eta_tell(struct track *t, struct partition *p, struct parcel *parcel,
+                     const struct estimate *estimate, bool state_changed, const struct scan *scan,
+                     const struct noted *n)
+{
+    uint32_t clock_s = (uint32_t)(p->clock_ms / 1000);
+
+    if (!estimate->known || !estimate_moved(parcel, estimate, clock_s, state_changed))
+        return;
+    enum eta_reason reason = parcel->eta_sequence == 0 ? ETA_FIRST
+                             : state_changed           ? ETA_STATE
+                                                       : ETA_MOVED;
+    int64_t moved_by_s = parcel->eta_last_s == 0 ? 0
+                                                 : (int64_t)estimate->p50_s - parcel->eta_last_s;
+
+    if (parcel->eta_first_s == 0)
+        parcel->eta_first_s = estimate->p50_s;
+    parcel->eta_last_s = estimate->p50_s;
+    parcel->eta_sequence++;
+    tell_eta(t, p, parcel, estimate, reason, n->at_s, moved_by_s, scan->offset);
+}
+
+static void eta_arrived(struct track *t, struct partition *p, struct parcel *parcel,
+                        const struct scan *scan, const struct noted *n)
+{
+    struct estimate none = {.known = false};
+
+    parcel->eta_sequence++;
+    tell_eta(t, p, parcel, &none, ETA_ARRIVED, n->at_s, 0, scan->offset);
+}
+
+/* The carrier's number leads to the parcel; numbers change at the border, old ones stay. */
+static void index_carrier(const struct track *t, struct partition *p, const struct parcel *before,
+                          const struct parcel *parcel)
+{
+    if (before->carrier_number_length == parcel->carrier_number_length &&
+        memcmp(before->carrier_number, parcel->carrier_number,
+               parcel->carrier_number_length) == 0)
+        return;
+    cut_index(t, p, "carrier", parcel->carrier_number, parcel->carrier_number_length,
+              parcel->number, parcel->number_length);
+}
+
+/* ── One scan ─────────────────────────────────────────────────────────────── */
+
+struct step {
+    struct parcel     before, after;
+    struct classified class;
+    struct noted      noted;
+    struct estimate   estimate;
+    bool              arrived;
+};
+
+/* The parcel the scan is about to change: as it was, its next life, or a new one. */
+static void step_begin(const struct track *t, const struct partition *p,
+                       const struct scan *scan, struct step *s)
+{
+    uint32_t clock_s = (uint32_t)(p->clock_ms / 1000);
+
+    if (s->before.life != 0 && !s->class.new_life) {
+        parcel_copy(&s->after, &s->before);
+        return;
+    }
+    apply_begin(&s->after, scan, (uint16_t)(s->before.life + 1));
+    if (s->before.life != 0) {   /* what the old life has not told yet must still be told */
+        s->after.unsent_count = s->before.unsent_count;
+        memcpy(s->after.unsent, s->before.unsent,
+               s->before.unsent_count * sizeof s->before.unsent[0]);
+        parcel_copy(&s->before, &s->after);
+        return;
+    }
+    if (s->noted.at_s + (uint64_t)t->retention.terminal_s < clock_s)
+        s->after.flags |= PARCEL_HISTORIC;
+    if (p->partial)
+        s->after.flags |= PARCEL_PARTIAL;
+}
+
+static void step_detect(struct track *t, struct partition *p, const struct scan *scan,
+                        struct step *s)
+{
+    uint32_t clock_s = (uint32_t)(p->clock_ms / 1000);
+    struct detect_context context = context_of(t, p, s->after.service, clock_s);
+    struct findings findings;
+    struct alert_changes changes;
+    uint32_t unsent_before = s->after.unsent_count;
+
+    findings.count = 0;
+    changes.count = 0;
+    detect_scan(&context, &s->before, scan, &s->class, &s->estimate, s->noted.here,
+                s->noted.next, &findings);
+    if (findings.count > 0)
+        alerts_fold(&s->after, p->names, &findings, s->noted.at_s, false, &changes);
+    detect_arm(&context, &s->after, scan, &s->estimate);
+    tell_changes(t, p, &s->after, &changes, unsent_before, scan->offset);
+}
+
+static void step_learn(struct partition *p, const struct scan *scan, const struct step *s)
+{
+    uint32_t clock_s = (uint32_t)(p->clock_ms / 1000);
+
+    if (s->class.late || s->class.retracts)
+        return;
+    if (code_table[scan->code].physical && s->before.physical_s != 0)
+        estimate_learn_dwell(p->model, &s->before, s->noted.at_s, clock_s);
+    if (s->arrived && !(s->after.flags & PARCEL_PARTIAL))
+        estimate_learn_arrival(p->model, &s->after, s->noted.at_s, clock_s);
+}
+
+static void step_effective(struct track *t, struct partition *p, const struct scan *scan,
+                           struct step *s)
+{
+    uint32_t clock_s = (uint32_t)(p->clock_ms / 1000);
+    bool state_changed = state_class((enum parcel_state)s->before.state) !=
+                         state_class((enum parcel_state)s->after.state);
+
+    metric_add(t->effective, 1);
+    metric_add(t->late, s->class.late);
+    metric_add(t->lives, s->class.new_life || s->before.life == 0);
+    if (s->after.flags & PARCEL_TOMBSTONE)
+        return;   /* an afterthought to a parcel whose history is forgotten */
+    s->estimate = estimate_make(p->model, &s->after, clock_s);
+    s->after.at_risk = estimate_at_risk(&s->after, &s->estimate);
+    step_detect(t, p, scan, s);
+    if (s->arrived)
+        eta_arrived(t, p, &s->after, scan, &s->noted);
+    else
+        eta_tell(t, p, &s->after, &s->estimate, state_changed, scan, &s->noted);
+    step_learn(p, scan, s);
+}
+
+bool follow_scan(struct track *t, struct partition *p, const struct scan *scan)
+{
+    struct step s;
+    const char *number = scan_text(scan, scan->parcel);
+
+    if (!follow_clock(t, p, follow_clock_of(t, scan->kafka_ms, scan->time_ms)) ||
+        cut_full(t, p) || !tell_room(t, p))
+        return false;
+    if (!parcel_load(p, scan->hash, number, scan->parcel.length, &s.before))
+        memset(&s.before, 0, offsetof(struct parcel, history));
+    s.noted = apply_note(p->names, scan);
+    s.class = dedup_classify(&s.before, scan, s.noted.here);
+#ifdef CANARY_dedup_false
+    if (scan->offset % 97 == 0)
+        s.class.class = CLASS_DUPLICATE;   /* planted: a real scan is dropped */
+#endif
+    if (s.class.class == CLASS_DUPLICATE) {
+        metric_add(t->duplicates, 1);
+        return true;
+    }
+    step_begin(t, p, scan, &s);
+    s.arrived = apply_scan(&s.after, scan, &s.class, &s.noted);
+    if (s.class.class == CLASS_MERGED)
+        metric_add(t->merged, 1);
+    else
+        step_effective(t, p, scan, &s);
+    if (scan->carrier_number.length != 0)
+        index_carrier(t, p, &s.before, &s.after);
+    apply_house(&s.after, &t->retention, (uint32_t)(p->clock_ms / 1000));
+    parcel_store(p, scan->hash, &s.after);
+    return true;
+}
+
+/* ── The clock ────────────────────────────────────────────────────────────── */
+
+int64_t follow_clock_of(const struct track *t, int64_t kafka_ms, int64_t event_ms)
+{
+    if (t->clock_by_event)
+        return event_ms - t->clock_tolerance_ms;
+    if (kafka_ms < 0 || kafka_ms > t->wall_ms + AHEAD_MS_MAX) {
+        metric_add(t->ahead, 1);
+        return 0;
+    }
+    return kafka_ms < t->wall_ms ? kafka_ms : t->wall_ms;
+}
+
+/* Closes what is still open when a parcel is forgotten: told by way of the state. */
+static void close_alerts(struct parcel *parcel, uint32_t at_s)
+{
+    for (uint32_t i = 0; i < parcel->alerts_count; i++) {
+        struct alert *alert = &parcel->alerts[i];
+
+        if (alert->state == ALERT_RESOLVED || parcel->unsent_count == UNSENT_MAX)
+            continue;
+        alert->state = ALERT_RESOLVED;
+        alert->flags |= ALERT_BY_DEADLINE;
+        alert->sequence++;
+        alert->at_s = at_s;
+        parcel->unsent[parcel->unsent_count++] = *alert;
+    }
+}
+
+static bool has_open_alerts(const struct parcel *parcel)
+{
+    for (uint32_t i = 0; i < parcel->alerts_count; i++)
+        if (parcel->alerts[i].state != ALERT_RESOLVED)
+            return true;
+    return false;
+}
+
+static void house_set(struct parcel *parcel, uint32_t at_s)
+{
+    for (uint32_t i = 0; i < parcel->deadlines_count; i++)
+        if (parcel->deadlines[i].detector == DEADLINE_HOUSE)
+            parcel->deadlines[i].at_s = at_s;
+}
+
+/* Shrinks or forgets a parcel whose time has come; true when it is gone. */
+static bool house_keep(const struct track *t, struct partition *p, uint64_t hash,
+                       struct parcel *parcel, uint32_t at_s)
+{
+    uint32_t due_s = apply_deadline(parcel, DEADLINE_HOUSE);
+
+    if (due_s == 0 || due_s > at_s)
+        return false;
+    close_alerts(parcel, at_s);
+    if (parcel->unsent_count > 0 || has_open_alerts(parcel)) {
+        house_set(parcel, at_s + POSTPONE_S);
+        return false;
+    }
+    if (state_terminal((enum parcel_state)parcel->state) &&
+        !(parcel->flags & PARCEL_TOMBSTONE)) {
+        apply_shrink(parcel, &t->retention, at_s);
+        return false;
+    }
+    cut_remove(t, p, parcel);
+    table_remove(p->table, hash, parcel->number, parcel->number_length);
+    return true;
+}
+
+/* A deadline of this parcel has passed. */
+static void fire_parcel(struct track *t, struct partition *p, const struct resend *who,
+                        uint32_t at_s)
+{
+    struct parcel parcel;
+    struct findings findings;
+    struct alert_changes changes;
+
+    if (!parcel_load(p, who->hash, who->number, who->number_length, &parcel))
+        return;
+    struct detect_context context = context_of(t, p, parcel.service, at_s);
+    uint32_t unsent_before = parcel.unsent_count;
+
+    findings.count = 0;
+    changes.count = 0;
+    table_arm(p->table, who->hash, parcel.number, parcel.number_length, 0);
+    detect_deadline(&context, &parcel, &findings);
+    if (findings.count > 0)
+        alerts_fold(&parcel, p->names, &findings, at_s, true, &changes);
+    metric_add(t->fired, findings.count);
+    bool gone = house_keep(t, p, who->hash, &parcel, at_s);
+
+    tell_changes(t, p, &parcel, &changes, unsent_before, p->position);
+    if (!gone)
+        parcel_store(p, who->hash, &parcel);
+}
+
+/* Parcels whose armed entry this is: nearly always one, or none when the entry is stale. */
+struct fired {
+    uint32_t      at_s, count;
+    struct resend who[SAME_HASH_MAX];
+};
+
+static void fired_add(void *self, const uint8_t *bytes, size_t length, uint32_t armed_s)
+{
+    struct fired *fired = self;
+
+    (void)length;
+    if (armed_s != fired->at_s || fired->count == SAME_HASH_MAX)
+        return;
+    struct resend *who = &fired->who[fired->count++];
+
+    who->number_length = (uint8_t)record_number(bytes, who->number);
+    who->hash = parcel_hash(who->number, who->number_length);
+}
+
+bool follow_clock(struct track *t, struct partition *p, int64_t clock_ms)
+{
+    if (clock_ms <= p->clock_ms)
+        return true;
+    uint32_t target_s = (uint32_t)(clock_ms / 1000), hash32 = 0;
+
+    while (deadlines_next(p->deadlines) <= target_s) {
+        struct fired fired = {.count = 0};
+
+        if (cut_full(t, p) || !tell_room(t, p))
+            return false;
+        if (deadlines_due(p->deadlines, target_s, &fired.at_s, &hash32, 1) == 0)
+            break;
+        table_each_hash(p->table, hash32, fired_add, &fired);
+        for (uint32_t i = 0; i < fired.count; i++)
+            fire_parcel(t, p, &fired.who[i], fired.at_s);
+    }
+    p->clock_ms = clock_ms;
+    return true;
+}
+
+/* ── Unsent alerts ────────────────────────────────────────────────────────── */
+
+/* Those that came in with a record are sent again: nobody knows whether they arrived. */
+bool follow_resends(struct track *t, struct partition *p)
+{
+    while (p->resend_count > 0) {
+        struct parcel parcel;
+        const struct resend *who = &p->resend[p->resend_count - 1];
+
+        if (!tell_room(t, p))
+            return false;
+        if (parcel_load(p, who->hash, who->number, who->number_length, &parcel))
+            for (uint32_t i = 0; i < parcel.unsent_count; i++)
+                tell_alert(t, p, &parcel, &parcel.unsent[i], -1);
+        p->resend_count--;
+    }
+    free(p->resend);
+    p->resend = NULL;
+    p->resend_size = 0;
+    return true;
+}
+
+void follow_acknowledged(struct track *t, struct partition *p, const struct output *output)
+{
+    struct parcel parcel;
+    uint64_t hash = parcel_hash(output->key, output->key_length);
+    uint32_t i = 0;
+
+    (void)t;
+    if (!parcel_load(p, hash, output->key, output->key_length, &parcel))
+        return;
+    while (i < parcel.unsent_count && parcel.unsent[i].id != output->tag)
+        i++;
+    if (i == parcel.unsent_count)
+        return;
+    parcel.unsent_count--;
+    memmove(&parcel.unsent[i], &parcel.unsent[i + 1],
+            (parcel.unsent_count - i) * sizeof parcel.unsent[0]);
+    table_put(p->table, hash, &parcel, true);
+}

@@ -1,0 +1,698 @@
+/* checkpoint - the gate between what a worker has done and what the world may know.
+ *
+ * Everything a partition sends passes here.  Its outputs go on to Kafka and are
+ * counted until acknowledged; its cut waits until every output caused below the
+ * cut's offset is; then cut and mark go to Redis in one guarded transaction.
+ * Outputs that a replay could not repeat wait here for the cut that holds them.
+ *
+ *   WAITING ──acknowledged──► WRITING ──applied──► told to track
+ *                               │ unsent: again, the same bytes
+ *                               └ unknown ──► ASKING ──► applied | again | lost
+ *
+ * Only this file knows what mark is believed to be.  Whoever finds another mark
+ * than the believed one has lost the partition: it writes and sends nothing more
+ * until track has claimed it again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/check.h"
+#include "pipeline/clock.h"
+#include "pipeline/config.h"
+#include "pipeline/env.h"
+#include "pipeline/error.h"
+#include "pipeline/ledger.h"
+#include "pipeline/log.h"
+#include "pipeline/metric.h"
+#include "pipeline/stage.h"
+#include "stages/kinds.h"
+#include "stages/outlet/outlet.h"
+#include "stages/outlet/output.h"
+#include "stages/outlet/request.h"
+
+enum { TO_KAFKA = 0, TO_REDIS = 1, BURST = 8, PARTITIONS_MAX = 1024, LEDGER_MAX = 256 };
+
+/* Half of the shortest session that brokers grant by default (6 s): who was away for
+ * longer may have been replaced, and looks at mark before it sends anything. */
+#define PAUSE_NS     3000000000ull
+#define RETRY_NS_MIN 50000000ull
+#define RETRY_NS_MAX 2000000000ull
+
+enum step {
+    STEP_NONE,
+    STEP_CLAIM_LOOK,   /* what is mark?                                                */
+    STEP_CLAIM_WRITE,  /* make it ours                                                 */
+    STEP_CLAIM_ASK,    /* the answer was lost: did it become ours?                      */
+    STEP_CUT_WAIT,     /* for acknowledgements                                         */
+    STEP_CUT_WRITE,
+    STEP_CUT_ASK,      /* the answer was lost: was it applied?                          */
+    STEP_PASS          /* READ or LOOK: handed on as it is                              */
+};
+
+enum seat_state { SEAT_CLAIMING, SEAT_OWNED, SEAT_LOST };
+
+/* One partition in this worker's hands. */
+struct seat {
+    int32_t        partition;
+    uint32_t       assignment;
+    enum seat_state state;
+    struct mark    mark, next;     /* believed; what the errand wants it to be          */
+    struct ledger *ledger;         /* ordinals of AT_ONCE outputs not yet acknowledged    */
+    struct batch  *errand;         /* track's request being carried out                  */
+    struct batch  *release;        /* track's RELEASE, once the errand is home            */
+    enum step      step;
+    bool           away;           /* the errand is at store_redis                       */
+    uint64_t       retry_ns, wait_ns; /* not before; back-off                            */
+    struct batch  *deferred, **deferred_end; /* outputs waiting for a cut, by `kept`       */
+    uint64_t       applied;        /* ordinal of the last cut applied                    */
+    struct batch  *probe;          /* our own LOOK after a pause, at store_redis          */
+    bool           must_look;      /* nothing is sent before mark has been seen           */
+    bool           fresh;          /* the claim found no mark                             */
+};
+
+struct checkpoint {
+    struct pool   *probes;
+    struct seat   *seats[PARTITIONS_MAX]; /* by partition                                */
+    int32_t        owned[PARTITIONS_MAX]; /* partitions with a seat                       */
+    uint32_t       owned_count;
+    uint64_t       turned_ns;             /* boot time of the last turn                   */
+    struct metric *applied, *lost, *asked, *paused;
+};
+
+static const struct metric_info info_applied = {
+    "checkpoints_total", "Checkpoints applied in Redis.", METRIC_COUNTER};
+static const struct metric_info info_lost = {
+    "checkpoints_lost_total", "Checkpoints given up because mark was not ours any more.",
+    METRIC_COUNTER};
+static const struct metric_info info_asked = {
+    "checkpoints_asked_total", "Checkpoints whose answer was lost, so that mark was read.",
+    METRIC_COUNTER};
+static const struct metric_info info_paused = {
+    "pauses_total", "Times this process was away so long that it looked at mark first.",
+    METRIC_COUNTER};
+
+static int checkpoint_init(struct stage *stage, const struct config *config)
+{
+    struct checkpoint *x = stage_state(stage);
+    struct batch_shape shape = {.kind = KIND_WRITES, .head_size = sizeof(struct request)};
+
+    (void)config;
+    x->probes = stage_pool(stage, TO_REDIS, &shape);
+    x->applied = metric_open(&info_applied, "");
+    x->lost = metric_open(&info_lost, "");
+    x->asked = metric_open(&info_asked, "");
+    x->paused = metric_open(&info_paused, "");
+    x->turned_ns = clock_boot_ns();
+    return 0;
+}
+
+static struct seat *seat_find(struct checkpoint *x, const struct batch *batch)
+{
+    CHECK(batch->partition >= 0 && batch->partition < PARTITIONS_MAX);
+    struct seat *seat = x->seats[batch->partition];
+
+    return seat != NULL && seat->assignment == batch->assignment ? seat : NULL;
+}
+
+static struct seat *seat_take(struct checkpoint *x, const struct batch *batch)
+{
+    struct seat *seat = calloc(1, sizeof *seat);
+
+    CHECK(seat != NULL && x->seats[batch->partition] == NULL);
+    seat->partition = batch->partition;
+    seat->assignment = batch->assignment;
+    seat->ledger = ledger_create(LEDGER_MAX, 1);
+    seat->deferred_end = &seat->deferred;
+    x->seats[batch->partition] = seat;
+    x->owned[x->owned_count++] = batch->partition;
+    return seat;
+}
+
+static void seat_drop(struct checkpoint *x, struct seat *seat)
+{
+    uint32_t i = 0;
+
+    CHECK(seat->errand == NULL && seat->deferred == NULL && seat->probe == NULL);
+    while (x->owned[i] != seat->partition)
+        i++;
+    x->owned[i] = x->owned[--x->owned_count];
+    x->seats[seat->partition] = NULL;
+    ledger_destroy(seat->ledger);
+    free(seat);
+}
+
+/* ── Outputs ──────────────────────────────────────────────────────────────── */
+
+static void output_forward(struct stage *stage, struct seat *seat, struct batch *batch)
+{
+    const struct outputs *head = batch->head;
+
+    if (head->mode == OUTPUTS_AT_ONCE)
+        ledger_open(seat->ledger, (int64_t)head->ordinal);
+    stage_emit(stage, TO_KAFKA, &batch);
+}
+
+static bool output_waits(const struct seat *seat, const struct outputs *head)
+{
+#ifdef CANARY_unsent_early
+    return false;   /* planted: sent before the state knows it */
+#endif
+    return head->mode == OUTPUTS_DEFERRED && head->after > seat->applied;
+}
+
+static enum stage_verdict take_outputs(struct stage *stage, struct batch *batch)
+{
+    struct checkpoint *x = stage_state(stage);
+    struct seat *seat = seat_find(x, batch);
+    const struct outputs *head = batch->head;
+
+    if (seat == NULL || seat->state == SEAT_LOST) {
+        stage_finish(stage, &batch, OUTCOME_FAILED);
+        return STAGE_TAKEN;
+    }
+    CHECK(seat->state == SEAT_OWNED);
+    if (seat->must_look)
+        return STAGE_HOLD;
+    if (head->mode == OUTPUTS_AT_ONCE && ledger_room(seat->ledger) == 0)
+        return STAGE_HOLD;
+    if (output_waits(seat, head)) {
+        batch->kept = NULL;
+        *seat->deferred_end = batch;
+        seat->deferred_end = &batch->kept;
+    } else {
+        output_forward(stage, seat, batch);
+    }
+    return STAGE_TAKEN;
+}
+
+static struct batch *deferred_pop(struct seat *seat)
+{
+    struct batch *batch = seat->deferred;
+
+    seat->deferred = batch->kept;
+    if (seat->deferred == NULL)
+        seat->deferred_end = &seat->deferred;
+    batch->kept = NULL;
+    return batch;
+}
+
+static void deferred_drop(struct stage *stage, struct seat *seat)
+{
+    while (seat->deferred != NULL) {
+        struct batch *batch = deferred_pop(seat);
+
+        stage_finish(stage, &batch, OUTCOME_FAILED);
+    }
+}
+
+/* Sends what the last applied cut holds; returns how many went. */
+static int deferred_send(struct stage *stage, struct seat *seat, int budget)
+{
+    int sent = 0;
+
+    while (sent < budget && seat->deferred != NULL && !seat->must_look &&
+           !output_waits(seat, seat->deferred->head)) {
+        output_forward(stage, seat, deferred_pop(seat));
+        sent++;
+    }
+    return sent;
+}
+
+/* ── Requests ─────────────────────────────────────────────────────────────── */
+
+/* The errand is over: track is told. */
+static void errand_finish(struct stage *stage, struct seat *seat, enum request_answer answer)
+{
+    struct request *request = seat->errand->head;
+
+    request->answer = (uint8_t)answer;
+    request->mark = seat->mark;
+    seat->step = STEP_NONE;
+    seat->wait_ns = 0;
+    stage_finish(stage, &seat->errand, OUTCOME_DONE);
+}
+
+static void seat_lose(struct stage *stage, struct seat *seat, const char *how)
+{
+    struct checkpoint *x = stage_state(stage);
+
+    if (seat->state != SEAT_LOST) {
+        metric_add(x->lost, 1);
+        log_warning("checkpoint", "partition %d: %s; it will be claimed again", seat->partition,
+                    how);
+    }
+    seat->state = SEAT_LOST;
+    deferred_drop(stage, seat);
+}
+
+static void retry_later(struct seat *seat, uint64_t now_ns)
+{
+    seat->wait_ns = seat->wait_ns == 0 ? RETRY_NS_MIN : seat->wait_ns * 2;
+    if (seat->wait_ns > RETRY_NS_MAX)
+        seat->wait_ns = RETRY_NS_MAX;
+    seat->retry_ns = now_ns + seat->wait_ns;
+}
+
+static void request_look(struct request *request, const char *expected)
+{
+    request->kind = REQUEST_LOOK;
+    request->guarded = 0;
+    CHECK(strlen(expected) < sizeof request->expected);
+    memcpy(request->expected, expected, strlen(expected) + 1);
+}
+
+static void request_write(struct request *request, const struct mark *from,
+                          const struct mark *to)
+{
+    request->kind = REQUEST_CUT;
+    request->guarded = 1;
+    request->expected[0] = '\0';
+    if (from->epoch != 0)
+        mark_print(from, request->expected);
+    mark_print(to, request->wanted);
+}
+
+static bool cut_ready(const struct seat *seat)
+{
+#ifdef CANARY_no_ack_wait
+    return true;    /* planted: the bytes do not wait for acknowledgements */
+#endif
+    const struct request *request = seat->errand->head;
+
+    return ledger_watermark(seat->ledger) > (int64_t)request->outputs;
+}
+
+/* The believed mark of a first claim: none. */
+static void claim_next(struct seat *seat, const struct request *claim)
+{
+    uint64_t now_us = (uint64_t)clock_wall_ms() * 1000;
+    struct mark *next = &seat->next;
+
+    *next = seat->mark;
+    if (seat->mark.epoch == 0)
+        *next = (struct mark){.partitions = claim->partitions, .buckets = claim->buckets,
+                              .offset = claim->first_offset, .kafka_ms = -1, .home = -1};
+    next->epoch = seat->mark.epoch + 1 > now_us ? seat->mark.epoch + 1 : now_us;
+    next->owner = env_random();
+#ifdef CANARY_no_token
+    next->epoch = seat->mark.epoch + 1;   /* planted: a plain counter, no token */
+    next->owner = 0;
+#endif
+    next->sequence = 0;
+    seat->fresh = seat->mark.epoch == 0;
+}
+
+/* Sends the errand's next request, when it may go.  Returns work done. */
+static int errand_send(struct stage *stage, struct seat *seat, uint64_t now_ns)
+{
+    struct request *request = seat->errand->head;
+    struct batch *batch = seat->errand;
+    char believed[MARK_TEXT_MAX] = "";
+
+    if (seat->away || now_ns < seat->retry_ns)
+        return 0;
+    if (seat->mark.epoch != 0)
+        mark_print(&seat->mark, believed);
+    switch (seat->step) {
+    case STEP_CLAIM_LOOK:
+        request_look(request, "");
+        break;
+    case STEP_CLAIM_WRITE:
+        request_write(request, &seat->mark, &seat->next);
+        break;
+    case STEP_CUT_WAIT:
+        if (!cut_ready(seat))
+            return 0;
+        seat->step = STEP_CUT_WRITE;
+        /* fall through */
+    case STEP_CUT_WRITE:
+        request_write(request, &seat->mark, &seat->next);
+        break;
+    case STEP_CLAIM_ASK:
+    case STEP_CUT_ASK:
+        request_look(request, believed);
+        break;
+    case STEP_PASS:
+        if (request->kind == REQUEST_LOOK)
+            request_look(request, believed);
+        break;
+    case STEP_NONE:
+        CHECK(!"an errand without a step");
+    }
+    request->answer = REQUEST_PENDING;
+    seat->away = true;
+    stage_emit(stage, TO_REDIS, &batch);
+    return 1;
+}
+
+/* ── Answers ──────────────────────────────────────────────────────────────── */
+
+static void claim_answer(struct stage *stage, struct seat *seat, struct request *request,
+                         uint64_t now_ns)
+{
+    switch (request->answer) {
+    case REQUEST_APPLIED:
+        if (seat->step == STEP_CLAIM_LOOK)
+            memset(&seat->mark, 0, sizeof seat->mark);   /* there is none */
+        break;
+    case REQUEST_DIFFERS:
+        if (seat->step == STEP_CLAIM_LOOK || seat->step == STEP_CLAIM_ASK)
+            seat->mark = request->mark;
+        break;
+    case REQUEST_UNKNOWN:
+        seat->step = STEP_CLAIM_ASK;
+        retry_later(seat, now_ns);
+        return;
+    default:
+        retry_later(seat, now_ns);
+        return;
+    }
+    if ((seat->step == STEP_CLAIM_WRITE && request->answer == REQUEST_APPLIED) ||
+        (seat->step == STEP_CLAIM_ASK && mark_same(&seat->mark, &seat->next))) {
+        seat->mark = seat->next;
+        seat->state = SEAT_OWNED;
+        request->kind = REQUEST_CLAIM;
+        request->fresh = seat->fresh;
+        errand_finish(stage, seat, REQUEST_APPLIED);
+        return;
+    }
+    if (seat->step == STEP_CLAIM_WRITE) {
+        seat->step = STEP_CLAIM_LOOK;   /* somebody was faster: look again */
+        retry_later(seat, now_ns);
+        return;
+    }
+    claim_next(seat, request);
+    seat->step = STEP_CLAIM_WRITE;
+}
+
+static void cut_applied(struct stage *stage, struct seat *seat, const struct request *request)
+{
+    struct checkpoint *x = stage_state(stage);
+
+    seat->mark = seat->next;
+    seat->applied = request->ordinal;
+    metric_add(x->applied, 1);
+    errand_finish(stage, seat, REQUEST_APPLIED);
+}
+
+static void cut_lost(struct stage *stage, struct seat *seat, const char *how)
+{
+    seat_lose(stage, seat, how);
+    errand_finish(stage, seat, REQUEST_DIFFERS);
+}
+
+static void cut_answer(struct stage *stage, struct seat *seat, struct request *request,
+                       uint64_t now_ns)
+{
+    struct checkpoint *x = stage_state(stage);
+    bool asked = seat->step == STEP_CUT_ASK;
+
+    switch (request->answer) {
+    case REQUEST_APPLIED:
+        if (!asked)
+            cut_applied(stage, seat, request);
+        else
+            seat->step = STEP_CUT_WRITE;   /* mark as before: not applied, send again */
+        break;
+    case REQUEST_DIFFERS:
+        if (asked && mark_same(&request->mark, &seat->next))
+            cut_applied(stage, seat, request);
+        else if (!asked && request->mark.epoch == 0 && request->text[0] == '\0')
+            seat->step = STEP_CUT_ASK;     /* touched while we wrote: see by whom */
+        else
+            cut_lost(stage, seat, request->mark.epoch == 0
+                                      ? "mark is gone from Redis"
+                                      : "mark in Redis is another owner's, or went back");
+        break;
+    case REQUEST_UNKNOWN:
+        metric_add(x->asked, 1);
+        seat->step = STEP_CUT_ASK;
+#ifdef CANARY_blind_resend
+        seat->step = STEP_CUT_WRITE;       /* planted: taken as failed, sent again on top */
+        seat->mark = seat->next;
+        seat->next.sequence++;
+#endif
+        retry_later(seat, now_ns);
+        break;
+    default:
+        retry_later(seat, now_ns);
+        break;
+    }
+}
+
+static void pass_answer(struct stage *stage, struct seat *seat, struct request *request,
+                        uint64_t now_ns)
+{
+    if (request->answer == REQUEST_APPLIED) {
+        errand_finish(stage, seat, REQUEST_APPLIED);
+    } else if (request->answer == REQUEST_DIFFERS) {
+        cut_lost(stage, seat, "mark in Redis is not what was written last");
+    } else {
+        request_clear(request);
+        retry_later(seat, now_ns);
+    }
+}
+
+/* Bad answers are told once per back-off, so that a person knows what Redis says. */
+static void errand_complain(const struct seat *seat, const struct request *request)
+{
+    if (request->answer == REQUEST_REFUSED)
+        log_warning("checkpoint", "partition %d: Redis refuses: %s; trying again",
+                    seat->partition, request->text);
+}
+
+static void probe_answer(struct stage *stage, struct seat *seat, uint64_t now_ns)
+{
+    struct checkpoint *x = stage_state(stage);
+    const struct request *request = seat->probe->head;
+
+    if (request->answer == REQUEST_APPLIED)
+        seat->must_look = false;
+    else if (request->answer == REQUEST_DIFFERS)
+        seat_lose(stage, seat, "mark changed while this process was away");
+    else
+        retry_later(seat, now_ns);
+    pool_give(x->probes, &seat->probe);
+}
+
+static void writes_returned(struct stage *stage, struct batch *batch)
+{
+    struct checkpoint *x = stage_state(stage);
+    struct seat *seat = seat_find(x, batch);
+    struct request *request = batch->head;
+    uint64_t now_ns = clock_monotonic_ns();
+
+    CHECK(seat != NULL);
+    if (batch == seat->probe) {
+        probe_answer(stage, seat, now_ns);
+        return;
+    }
+    CHECK(batch == seat->errand && seat->away);
+    seat->away = false;
+    if (batch->outcome == OUTCOME_FAILED || seat->release != NULL) {
+        errand_finish(stage, seat, REQUEST_GONE);
+        return;
+    }
+    errand_complain(seat, request);
+    switch (seat->step) {
+    case STEP_CLAIM_LOOK:
+    case STEP_CLAIM_WRITE:
+    case STEP_CLAIM_ASK:
+        claim_answer(stage, seat, request, now_ns);
+        break;
+    case STEP_CUT_WRITE:
+    case STEP_CUT_ASK:
+        cut_answer(stage, seat, request, now_ns);
+        break;
+    default:
+        pass_answer(stage, seat, request, now_ns);
+    }
+}
+
+static void checkpoint_on_return(struct stage *stage, struct batch *batch)
+{
+    if (batch->kind == KIND_WRITES) {
+        writes_returned(stage, batch);
+        return;
+    }
+    struct seat *seat = seat_find(stage_state(stage), batch);
+    const struct outputs *head = batch->head;
+
+    if (seat != NULL && head->mode == OUTPUTS_AT_ONCE && batch->outcome == OUTCOME_DONE)
+        ledger_close(seat->ledger, (int64_t)head->ordinal);
+    stage_finish(stage, &batch, batch->outcome);
+}
+
+/* ── Turns ────────────────────────────────────────────────────────────────── */
+
+static void take_cut(struct seat *seat, const struct request *request)
+{
+    seat->next = request->mark;
+    seat->next.partitions = seat->mark.partitions;
+    seat->next.buckets = seat->mark.buckets;
+    seat->next.epoch = seat->mark.epoch;
+    seat->next.owner = seat->mark.owner;
+    seat->next.sequence = seat->mark.sequence + 1;
+}
+
+static enum stage_verdict take_writes(struct stage *stage, struct batch *batch)
+{
+    struct checkpoint *x = stage_state(stage);
+    struct seat *seat = seat_find(x, batch);
+    struct request *request = batch->head;
+
+    if (request->kind == REQUEST_CLAIM) {
+        if (x->seats[batch->partition] != NULL)
+            return STAGE_HOLD;   /* its last owner's answers are still out */
+        seat = seat_take(x, batch);
+        seat->errand = batch;
+        seat->step = STEP_CLAIM_LOOK;
+        return STAGE_TAKEN;
+    }
+    CHECK(seat != NULL);
+    if (request->kind == REQUEST_RELEASE) {
+        CHECK(seat->release == NULL);
+        seat->release = batch;
+        return STAGE_TAKEN;
+    }
+    CHECK(seat->errand == NULL);
+    seat->errand = batch;
+    seat->retry_ns = 0;
+    if (seat->state == SEAT_LOST) {
+        errand_finish(stage, seat, REQUEST_DIFFERS);
+    } else if (request->kind == REQUEST_CUT) {
+        take_cut(seat, request);
+        seat->step = STEP_CUT_WAIT;
+    } else {
+        seat->step = STEP_PASS;
+    }
+    return STAGE_TAKEN;
+}
+
+static enum stage_verdict checkpoint_on_batch(struct stage *stage, struct batch *batch,
+                                              uint64_t now_ns)
+{
+    (void)now_ns;
+    return batch->kind == KIND_OUTPUTS ? take_outputs(stage, batch) : take_writes(stage, batch);
+}
+
+static int probe_send(struct stage *stage, struct seat *seat, uint64_t now_ns)
+{
+    struct checkpoint *x = stage_state(stage);
+
+    if (seat->probe != NULL || now_ns < seat->retry_ns || seat->state != SEAT_OWNED)
+        return 0;
+    struct batch *batch = pool_take(x->probes);
+    if (batch == NULL)
+        return 0;
+    char believed[MARK_TEXT_MAX];
+
+    mark_print(&seat->mark, believed);
+    request_look(batch->head, believed);
+    batch->partition = seat->partition;
+    batch->assignment = seat->assignment;
+    seat->probe = batch;
+    stage_emit(stage, TO_REDIS, &batch);
+    return 1;
+}
+
+/* Gives the seat up when nothing of it is out any more. */
+static int seat_release(struct stage *stage, struct seat *seat)
+{
+    struct batch *release = seat->release;
+
+    deferred_drop(stage, seat);
+    if (seat->errand != NULL && !seat->away)
+        errand_finish(stage, seat, REQUEST_GONE);
+    if (seat->errand != NULL || seat->probe != NULL)
+        return 0;
+    struct request *request = release->head;
+
+    request->answer = REQUEST_APPLIED;
+    seat_drop(stage_state(stage), seat);
+    stage_finish(stage, &release, OUTCOME_DONE);
+    return 1;
+}
+
+static void notice_pause(struct checkpoint *x)
+{
+    uint64_t boot_ns = clock_boot_ns();
+    uint64_t away_ns = boot_ns - x->turned_ns;
+
+    x->turned_ns = boot_ns;
+    if (away_ns < PAUSE_NS)
+        return;
+    metric_add(x->paused, 1);
+    log_warning("checkpoint", "away for %.1f s: looking at every mark before anything is sent",
+                (double)away_ns / 1e9);
+    for (uint32_t i = 0; i < x->owned_count; i++)
+        x->seats[x->owned[i]]->must_look = true;
+}
+
+static int checkpoint_on_tick(struct stage *stage, uint64_t now_ns)
+{
+    struct checkpoint *x = stage_state(stage);
+    int to_kafka = BURST, to_redis = BURST, work = 0;
+
+    notice_pause(x);
+    for (uint32_t i = x->owned_count; i-- > 0;) {
+        struct seat *seat = x->seats[x->owned[i]];
+
+        if (seat->release != NULL) {
+            work += seat_release(stage, seat);
+            continue;
+        }
+        if (seat->must_look && to_redis > 0) {
+            int sent = probe_send(stage, seat, now_ns);
+            to_redis -= sent, work += sent;
+        }
+        if (seat->errand != NULL && !seat->away && seat->state == SEAT_LOST)
+            errand_finish(stage, seat, REQUEST_DIFFERS);
+        if (seat->errand != NULL && to_redis > 0) {
+            int sent = errand_send(stage, seat, now_ns);
+            to_redis -= sent, work += sent;
+        }
+        int sent = deferred_send(stage, seat, to_kafka);
+        to_kafka -= sent, work += sent;
+    }
+    return work;
+}
+
+static int checkpoint_on_drain(struct stage *stage, uint64_t now_ns)
+{
+    struct checkpoint *x = stage_state(stage);
+    int held = 0;
+
+    (void)now_ns;
+    for (uint32_t i = 0; i < x->owned_count; i++) {
+        const struct seat *seat = x->seats[x->owned[i]];
+
+        held += (seat->errand != NULL) + (seat->release != NULL) + (seat->deferred != NULL);
+    }
+    return held;
+}
+
+static void checkpoint_fini(struct stage *stage)
+{
+    struct checkpoint *x = stage_state(stage);
+
+    for (uint32_t i = 0; i < x->owned_count; i++) {
+        ledger_destroy(x->seats[x->owned[i]]->ledger);
+        free(x->seats[x->owned[i]]);
+    }
+    pool_destroy(x->probes);
+}
+
+const struct stage_type stage_checkpoint = {
+    .name = "checkpoint",
+    .state_size = sizeof(struct checkpoint),
+    .inputs_min = 2, .inputs_max = 2,
+    .outputs_min = 2, .outputs_max = 2,
+    .burst = BURST,
+    .init = checkpoint_init,
+    .on_batch = checkpoint_on_batch,
+    .on_tick = checkpoint_on_tick,
+    .on_return = checkpoint_on_return,
+    .on_drain = checkpoint_on_drain,
+    .fini = checkpoint_fini,
+};

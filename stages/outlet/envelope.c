@@ -1,0 +1,318 @@
+/* envelope.c - how alerts, ETAs and progress look on Kafka: values, keys, headers. */
+#include "stages/outlet/envelope.h"
+
+#include <string.h>
+
+#include "pipeline/check.h"
+#include "stages/detect/detect.h"
+#include "stages/kinds.h"
+#include "stages/outlet/text_out.h"
+#include "stages/parcel/names.h"
+#include "stages/scan/format.h"
+
+enum { SENTENCE_MAX = 400 };
+
+const char *alert_state_name(enum alert_state state)
+{
+    static const char *const names[] = {"NONE", "OPENED", "UPDATED", "RESOLVED"};
+
+    CHECK((size_t)state < sizeof names / sizeof names[0]);
+    return names[state];
+}
+
+const char *severity_name(enum severity severity)
+{
+    static const char *const names[] = {"none", "info", "warning", "critical"};
+
+    CHECK((size_t)severity < sizeof names / sizeof names[0]);
+    return names[severity];
+}
+
+bool envelope_room(const struct batch *outputs)
+{
+    const struct outputs *head = outputs->head;
+
+    return outputs->count < outputs->capacity && OUTPUTS_ARENA - head->used >= OUTPUT_BYTES_MAX;
+}
+
+/* The free rest of the arena, as a cursor. */
+static struct text_out arena_open(struct batch *outputs)
+{
+    struct outputs *head = outputs->head;
+
+    CHECK(outputs->kind == KIND_OUTPUTS && envelope_room(outputs));
+    return (struct text_out){.at = outputs->arena + head->used,
+                             .end = outputs->arena + OUTPUTS_ARENA};
+}
+
+/* What was written since `from` belongs to the batch now. */
+static void arena_close(struct batch *outputs, const struct text_out *o)
+{
+    struct outputs *head = outputs->head;
+
+    CHECK(!o->full);
+    head->used = (uint32_t)(o->at - outputs->arena);
+    head->used = (head->used + 7) & ~7u;   /* headers are structs: keep them aligned */
+    CHECK(head->used <= OUTPUTS_ARENA);
+}
+
+static struct output *output_next(struct batch *outputs, uint8_t topic, uint32_t home)
+{
+    struct output *output = (struct output *)outputs->records + outputs->count++;
+
+    *output = (struct output){.topic = topic, .home = home};
+    return output;
+}
+
+static void member_name(struct text_out *o, const char *name, enum name_kind kind,
+                        const struct names *names, name_id id)
+{
+    if (id == NAME_NONE)
+        return;
+    const char *text = names_text(names, kind, id);
+
+    out_literal(o, ",\"");
+    out_bytes(o, name, strlen(name));
+    out_literal(o, "\":");
+    out_string(o, text, strlen(text));
+}
+
+static void member_text(struct text_out *o, const char *name, const char *text, size_t length)
+{
+    if (length == 0)
+        return;
+    out_literal(o, ",\"");
+    out_bytes(o, name, strlen(name));
+    out_literal(o, "\":");
+    out_string(o, text, length);
+}
+
+static void member_number(struct text_out *o, const char *name, int64_t number)
+{
+    out_literal(o, ",\"");
+    out_bytes(o, name, strlen(name));
+    out_literal(o, "\":");
+    out_number(o, number);
+}
+
+static void member_time(struct text_out *o, const char *name, uint32_t unix_s)
+{
+    if (unix_s == 0)
+        return;
+    out_literal(o, ",\"");
+    out_bytes(o, name, strlen(name));
+    out_literal(o, "\":");
+    out_time(o, unix_s);
+}
+
+static void member_origin(struct text_out *o, const struct origin *origin)
+{
+    member_number(o, "epoch", (int64_t)origin->epoch);
+    member_text(o, "topic", origin->topic, strlen(origin->topic));
+    member_number(o, "partition", origin->partition);
+    if (origin->offset >= 0)
+        member_number(o, "offset", origin->offset);
+}
+
+static void alert_members(struct text_out *o, const struct parcel *parcel,
+                          const struct names *names, const struct alert *alert,
+                          const struct detector *detector)
+{
+    char sentence[SENTENCE_MAX];
+    size_t length = alert_sentence(alert, parcel, names, sentence, sizeof sentence);
+
+    member_text(o, "type", detector->type, strlen(detector->type));
+    const char *severity = severity_name((enum severity)alert->severity);
+    member_text(o, "severity", severity, strlen(severity));
+    const char *state = alert_state_name((enum alert_state)alert->state);
+    member_text(o, "state", state, strlen(state));
+    member_number(o, "sequence", alert->sequence);
+    member_text(o, "parcel", parcel->number, parcel->number_length);
+    member_number(o, "life", parcel->life);
+    member_name(o, "carrier", NAME_PLACE, names, parcel->carrier);
+    member_text(o, "carrier_number", parcel->carrier_number, parcel->carrier_number_length);
+    member_name(o, "service", NAME_SERVICE, names, parcel->service);
+    member_name(o, "facility", NAME_PLACE, names, alert->at);
+    member_name(o, "next", NAME_PLACE, names, alert->expected);
+    member_time(o, "opened_at", alert->opened_s);
+    member_time(o, "at", alert->at_s);
+    member_time(o, "deadline", alert->deadline_s);
+    member_number(o, "value", alert->value);
+    member_number(o, "threshold", alert->threshold);
+    member_text(o, "unit", detector->unit, detector->unit != NULL ? strlen(detector->unit) : 0);
+    member_name(o, "reason", NAME_PLACE, names, alert->note);
+    const char *owner = owner_name((enum alert_owner)detector->owner);
+    member_text(o, "owner", owner, strlen(owner));
+    member_text(o, "action", detector->action, strlen(detector->action));
+    member_text(o, "text", sentence, length);
+}
+
+/* Header texts are cut out of the arena as they are written. */
+struct header_writer {
+    struct text_out      *o;
+    struct output_header *list;
+    uint8_t               count;
+    char                 *begun;
+};
+
+static void header_begin(struct header_writer *w, const char *name)
+{
+    CHECK(w->count < OUTPUT_HEADERS_MAX);
+    w->list[w->count].name = name;
+    w->begun = w->o->at;
+}
+
+static void header_end(struct header_writer *w)
+{
+    CHECK(w->begun != NULL && w->o->at >= w->begun);
+    w->list[w->count].value = w->begun;
+    w->list[w->count].length = (uint32_t)(w->o->at - w->begun);
+    w->count++;
+}
+
+static void header_text(struct header_writer *w, const char *name, const char *text)
+{
+    header_begin(w, name);
+    w->list[w->count].value = text;
+    w->list[w->count].length = (uint32_t)strlen(text);
+    w->count++;
+}
+
+static void alert_headers(struct header_writer *w, const struct origin *origin,
+                          const struct parcel *parcel, const struct alert *alert,
+                          const struct detector *detector)
+{
+    char time[TIME_TEXT];
+
+    header_text(w, "ce_specversion", "1.0");
+    header_text(w, "ce_source", origin->source);
+    header_text(w, "ce_type", detector->type);
+    header_begin(w, "ce_id");
+    out_hex16(w->o, alert->id);
+    out_literal(w->o, "-");
+    out_number(w->o, alert->sequence);
+    header_end(w);
+    header_begin(w, "ce_time");
+    out_bytes(w->o, time, time_print((int64_t)alert->at_s * 1000, time));
+    header_end(w);
+    header_begin(w, "ce_subject");
+    out_bytes(w->o, parcel->number, parcel->number_length);
+    header_end(w);
+    header_text(w, "content-type", "application/json");
+    header_text(w, "type", detector->type);
+    header_text(w, "severity", severity_name((enum severity)alert->severity));
+    header_text(w, "state", alert_state_name((enum alert_state)alert->state));
+    header_begin(w, "epoch");
+    out_number(w->o, (int64_t)origin->epoch);
+    header_end(w);
+}
+
+static void output_key(struct output *output, struct text_out *o, const struct parcel *parcel)
+{
+    output->key = o->at;
+    output->key_length = parcel->number_length;
+    out_bytes(o, parcel->number, parcel->number_length);
+}
+
+const struct output *envelope_alert(struct batch *outputs, const struct origin *origin,
+                                    const struct parcel *parcel, const struct names *names,
+                                    const struct alert *alert)
+{
+    const struct detector *detector = detector_table[alert->type];
+    CHECK(detector != NULL);
+    struct text_out o = arena_open(outputs);
+    struct output *output = output_next(outputs, TOPIC_ALERTS, origin->home);
+    struct header_writer w = {.o = &o, .list = (struct output_header *)(void *)o.at};
+
+    o.at += OUTPUT_HEADERS_MAX * sizeof *w.list;
+    alert_headers(&w, origin, parcel, alert, detector);
+    output->headers = w.list;
+    output->headers_count = w.count;
+    output_key(output, &o, parcel);
+    output->value = o.at;
+    out_literal(&o, "{\"id\":\"");
+    out_hex16(&o, alert->id);
+    out_literal(&o, "\"");
+    alert_members(&o, parcel, names, alert, detector);
+    member_origin(&o, origin);
+    out_literal(&o, "}");
+    output->length = (uint32_t)(o.at - (const char *)output->value);
+    output->tag = alert->id;
+    arena_close(outputs, &o);
+    return output;
+}
+
+static const char *eta_reason_name(enum eta_reason reason)
+{
+    static const char *const names[] = {"first", "moved", "state", "new-owner", "arrived"};
+
+    CHECK((size_t)reason < sizeof names / sizeof names[0]);
+    return names[reason];
+}
+
+static void eta_outcome(struct text_out *o, const struct parcel *parcel, uint32_t arrived_s)
+{
+    member_time(o, "actual", arrived_s);
+    if (parcel->eta_first_s == 0)
+        return;
+    member_number(o, "first_error_s", (int64_t)arrived_s - parcel->eta_first_s);
+    member_number(o, "last_error_s", (int64_t)arrived_s - parcel->eta_last_s);
+}
+
+void envelope_eta(struct batch *outputs, const struct origin *origin,
+                  const struct parcel *parcel, const struct estimate *estimate,
+                  enum eta_reason reason, uint32_t at_s, int64_t moved_by_s)
+{
+    struct text_out o = arena_open(outputs);
+    struct output *output = output_next(outputs, TOPIC_ETAS, origin->home);
+    const char *why = eta_reason_name(reason);
+    const char *basis = basis_name((enum estimate_basis)estimate->basis);
+
+    output_key(output, &o, parcel);
+    output->value = o.at;
+    out_literal(&o, "{\"parcel\":");
+    out_string(&o, parcel->number, parcel->number_length);
+    member_number(&o, "life", parcel->life);
+    if (reason == ETA_ARRIVED) {
+        eta_outcome(&o, parcel, at_s);
+    } else {
+        member_time(&o, "p50", estimate->p50_s);
+        member_time(&o, "p90", estimate->p90_s);
+        member_text(&o, "basis", basis, strlen(basis));
+        member_number(&o, "moved_by_s", moved_by_s);
+    }
+    member_time(&o, "promise", parcel->promise_s);
+    member_text(&o, "reason", why, strlen(why));
+    member_time(&o, "at", at_s);
+    member_number(&o, "sequence", parcel->eta_sequence);
+    member_number(&o, "epoch", (int64_t)origin->epoch);
+    out_literal(&o, "}");
+    output->length = (uint32_t)(o.at - (const char *)output->value);
+    arena_close(outputs, &o);
+}
+
+void envelope_progress(struct batch *outputs, const struct origin *origin, int64_t offset,
+                       int64_t clock_ms, int64_t lag, int64_t wall_ms)
+{
+    struct text_out o = arena_open(outputs);
+    struct output *output = output_next(outputs, TOPIC_PROGRESS, 0);
+
+    output->key = o.at;
+    out_number(&o, origin->partition);
+    output->key_length = (uint16_t)(o.at - output->key);
+    output->home = parcel_home(output->key, output->key_length);
+    output->value = o.at;
+    out_literal(&o, "{\"partition\":");
+    out_number(&o, origin->partition);
+    member_number(&o, "offset", offset);
+    member_time(&o, "clock", (uint32_t)(clock_ms / 1000));
+    member_number(&o, "lag", lag);
+    out_literal(&o, ",\"owner\":\"");
+    out_hex16(&o, origin->owner);
+    out_literal(&o, "\"");
+    member_number(&o, "epoch", (int64_t)origin->epoch);
+    member_time(&o, "at", (uint32_t)(wall_ms / 1000));
+    out_literal(&o, "}");
+    output->length = (uint32_t)(o.at - (const char *)output->value);
+    arena_close(outputs, &o);
+}

@@ -1,0 +1,459 @@
+/* own.c - a partition's way into this worker's hands and out of them.
+ *
+ *   ASSIGN ─► claim mark ─► stream state in (or clear what is left of a lost view)
+ *          ─► answer START: from where to read ─► scans …
+ *   REVOKE ─► last checkpoint ─► answer COMMIT ─► release
+ *   mark not ours any more ─► answer RECLAIM to everything ─► ASSIGN again
+ *
+ * A claim always starts from stored state and offset with an empty table, so even
+ * two owners taking turns for a moment leave a correct fold.
+ */
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/check.h"
+#include "pipeline/clock.h"
+#include "pipeline/error.h"
+#include "pipeline/log.h"
+#include "pipeline/metric.h"
+#include "stages/board.h"
+#include "stages/eta/model.h"
+#include "stages/parcel/deadlines.h"
+#include "stages/parcel/table.h"
+#include "stages/partition.h"
+
+enum { LOAD_BUCKETS = 64, PARCELS_EXPECTED = 4096 };
+
+/* ── Taking ───────────────────────────────────────────────────────────────── */
+
+static void state_create(const struct track *t, struct partition *p)
+{
+    struct model_settings settings = {
+        .cells_max = t->model_cells_max,
+        .half_life_s = t->model_half_life_s,
+        .shrink = t->model_shrink,
+    };
+
+    p->table = table_create(PARCELS_EXPECTED);
+    p->names = names_create();
+    p->model = model_create(&settings);
+    CHECK(p->table != NULL && p->names != NULL && p->model != NULL);
+}
+
+/* Where a claim begins that finds no mark. */
+static int64_t first_offset(const struct passage *order)
+{
+    switch ((enum group_kind)order->group) {
+    case GROUP_OURS:
+    case GROUP_OURS_CHANGED:
+        return order->low;            /* there was a view, and it is lost: from the start */
+    default:
+        return order->group_offset >= 0 ? order->group_offset : order->low;
+    }
+}
+
+int own_begin(struct track *t, struct batch *order)
+{
+    const struct passage *facts = order->head;
+    struct partition *p = calloc(1, sizeof *p);
+
+    CHECK(p != NULL && t->partitions[order->partition] == NULL);
+    p->number = order->partition;
+    p->assignment = order->assignment;
+    struct batch *batch = request_begin(t, p, REQUEST_CLAIM);
+
+    if (batch == NULL) {
+        free(p);
+        return 0;
+    }
+    struct request *request = batch->head;
+
+    request->first_offset = first_offset(facts);
+    request->partitions = (uint32_t)facts->partitions;
+    request->buckets = t->buckets;
+    p->order = order;
+    p->high = facts->high;
+    p->commit = -1;
+    p->phase = LIFE_CLAIMING;
+    state_create(t, p);
+    t->partitions[p->number] = p;
+    t->owned[t->owned_count++] = p->number;
+    request_emit(t, batch);
+    return 1;
+}
+
+static void order_answer(struct track *t, struct partition *p, enum passage_answer answer,
+                         int64_t offset)
+{
+    if (p->order == NULL)
+        return;
+    struct passage *passage = p->order->head;
+
+    passage->answer = (uint8_t)answer;
+    passage->offset = offset;
+    passage->epoch = p->mark.epoch;
+    stage_finish(t->stage, &p->order, OUTCOME_DONE);
+}
+
+static void own_refuse(struct track *t, struct partition *p, const char *text)
+{
+    struct passage *passage = p->order->head;
+
+    snprintf(passage->text, sizeof passage->text, "%s", text);
+    order_answer(t, p, ANSWER_STOP, 0);
+    p->lost = true;
+}
+
+/* The state is in: read on from mark. */
+static void own_ready(struct track *t, struct partition *p)
+{
+    struct passage *passage = p->order->head;
+    struct board_row *row = &board[p->number];
+
+    p->phase = LIFE_RUNNING;
+    p->position = p->settled = p->mark.offset;
+    p->clock_ms = p->mark.clock_ms;
+    p->last_kafka_ms = p->mark.kafka_ms;
+    p->last_home = p->mark.home;
+    p->cut_ns = 0;
+    row->epoch = (int64_t)p->mark.epoch;
+    row->records = (int64_t)table_count(p->table);
+    row->stored = row->position = p->position;
+    passage->check_valid = p->mark.home >= 0;
+    passage->check_kafka_ms = p->mark.kafka_ms;
+    passage->check_home = (uint32_t)p->mark.home;
+    names_clean(p->names);
+    model_clean(p->model);
+    log_info("track", "partition %d is ours from offset %lld: %llu parcels, epoch %llu",
+             p->number, (long long)p->position, (unsigned long long)table_count(p->table),
+             (unsigned long long)p->mark.epoch);
+    order_answer(t, p, ANSWER_START, p->mark.offset);
+}
+
+/* ── Streaming in ─────────────────────────────────────────────────────────── */
+
+static void body_key(const struct track *t, struct partition *p, const char *command,
+                     const char *suffix)
+{
+    char key[KEY_MAX];
+    size_t length = partition_key(t, p, key, sizeof key, suffix);
+
+    resp_command(&p->body, 2);
+    resp_text(&p->body, command);
+    resp_argument(&p->body, key, length);
+}
+
+/* Every key that a lost or foreign view may have left behind. */
+static void body_clear(const struct track *t, struct partition *p, struct request *request)
+{
+    static const char *const others[] = {"names", "model", "open", "carrier"};
+    char suffix[16];
+
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        body_key(t, p, "UNLINK", others[i]);
+    for (uint32_t b = 0; b < p->mark.buckets; b++) {
+        snprintf(suffix, sizeof suffix, "b%08x", b);
+        body_key(t, p, "UNLINK", suffix);
+    }
+    request->commands = (uint32_t)(sizeof others / sizeof others[0]) + p->mark.buckets;
+    request->ordinal = ++p->cut_ordinal;
+    request->mark = p->mark;
+}
+
+/* First the dictionary and the model, then buckets, a few at a time. */
+static void body_next(const struct track *t, struct partition *p, struct request *request)
+{
+    char suffix[16];
+
+    if (p->load_bucket == 0) {
+        body_key(t, p, "HGETALL", "names");
+        body_key(t, p, "HGETALL", "model");
+        request->commands = 2;
+    }
+    for (uint32_t b = 0; b < LOAD_BUCKETS && p->load_bucket < p->mark.buckets; b++) {
+        snprintf(suffix, sizeof suffix, "b%08x", p->load_bucket++);
+        body_key(t, p, "HGETALL", suffix);
+        request->commands++;
+    }
+}
+
+int own_load(struct track *t, struct partition *p)
+{
+    if (p->phase != LIFE_LOADING || p->request != NULL || p->lost)
+        return 0;
+    struct batch *batch = request_begin(t, p, p->clear ? REQUEST_CUT : REQUEST_READ);
+
+    if (batch == NULL)
+        return 0;
+    if (p->clear)
+        body_clear(t, p, batch->head);
+    else
+        body_next(t, p, batch->head);
+    request_emit(t, batch);
+    return 1;
+}
+
+static int names_load(struct partition *p, const redisReply *reply)
+{
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        const redisReply *field = reply->element[i], *text = reply->element[i + 1];
+
+        if (field->len < 3 || field->str[1] != ':')
+            return error_set("names: field \"%s\" is neither p:N nor s:N", field->str);
+        enum name_kind kind = field->str[0] == 's' ? NAME_SERVICE : NAME_PLACE;
+        name_id id = (name_id)strtoul(field->str + 2, NULL, 10);
+
+        if (names_restore(p->names, kind, id, text->str, (size_t)text->len) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int model_load(struct partition *p, const redisReply *reply)
+{
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        const redisReply *field = reply->element[i], *cell = reply->element[i + 1];
+
+        if (model_restore(p->model, field->str, (size_t)field->len,
+                          (const uint8_t *)cell->str, (size_t)cell->len) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void resend_add(struct partition *p, const struct parcel *parcel)
+{
+    if (p->resend_count == p->resend_size) {
+        p->resend_size = p->resend_size * 2 + 16;
+        p->resend = realloc(p->resend, p->resend_size * sizeof *p->resend);
+        CHECK(p->resend != NULL);
+    }
+    struct resend *who = &p->resend[p->resend_count++];
+
+    who->hash = parcel_hash(parcel->number, parcel->number_length);
+    who->number_length = parcel->number_length;
+    memcpy(who->number, parcel->number, parcel->number_length);
+}
+
+/* Timers are rebuilt from records, and unsent alerts noticed. */
+static int record_load(struct partition *p, const uint8_t *bytes, size_t length)
+{
+    struct parcel parcel;
+
+    if (record_unpack(bytes, length, &parcel) != 0)
+        return -1;
+    uint64_t hash = parcel_hash(parcel.number, parcel.number_length);
+
+    if (table_restore(p->table, bytes, length) != 0)
+        return -1;
+    if (parcel.unsent_count > 0)
+        resend_add(p, &parcel);
+#ifndef CANARY_wheel_lost   /* planted: timers are not rebuilt at a restart */
+    uint32_t first_s = record_deadline_first(bytes);
+
+    if (first_s != 0) {
+        deadlines_arm(p->deadlines, first_s, table_hash32(hash));
+        table_arm(p->table, hash, parcel.number, parcel.number_length, first_s);
+    }
+#endif
+    return 0;
+}
+
+static int bucket_load(struct track *t, struct partition *p, const redisReply *reply)
+{
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        const redisReply *record = reply->element[i + 1];
+
+        if (record_load(p, (const uint8_t *)record->str, (size_t)record->len) != 0)
+            return error_add("parcel %s", reply->element[i]->str);
+    }
+    metric_add(t->loaded, reply->elements / 2);
+    return 0;
+}
+
+static int replies_load(struct track *t, struct partition *p, const struct request *request)
+{
+    uint32_t i = 0;
+
+    for (uint32_t k = 0; k < request->replies_count; k++)
+        if (request->replies[k]->type != REDIS_REPLY_ARRAY)
+            return error_set("Redis answers %s where a hash is expected",
+                             request->replies[k]->str != NULL ? request->replies[k]->str : "?");
+    if (!p->dictionary_loaded) {
+        if (names_load(p, request->replies[i++]) != 0 ||
+            model_load(p, request->replies[i++]) != 0)
+            return -1;
+        p->dictionary_loaded = true;
+    }
+    for (; i < request->replies_count; i++)
+        if (bucket_load(t, p, request->replies[i]) != 0)
+            return -1;
+    return 0;
+}
+
+/* Buckets are missing: what is there cannot be trusted.  Start over from the log's start. */
+static void own_rebuild(struct track *t, struct partition *p)
+{
+    const struct passage *facts = p->order->head;
+
+    log_warning("track", "partition %d: mark counts %llu parcels, Redis has %llu: the view is "
+                "rebuilt from offset %lld", p->number, (unsigned long long)p->mark.records,
+                (unsigned long long)table_count(p->table), (long long)facts->low);
+    table_destroy(p->table);
+    names_destroy(p->names);
+    model_destroy(p->model);
+    state_create(t, p);
+    free(p->resend);
+    p->resend = NULL;
+    p->resend_count = p->resend_size = 0;
+    p->partial = facts->low > 0;
+    p->mark.offset = facts->low;
+    p->mark.clock_ms = 0;
+    p->mark.records = 0;
+    p->mark.kafka_ms = p->mark.home = -1;
+    deadlines_destroy(p->deadlines);
+    p->deadlines = deadlines_create(0);
+    p->clear = true;
+}
+
+static void answered_read(struct track *t, struct partition *p, const struct request *request)
+{
+    if (request->answer != REQUEST_APPLIED)
+        return;
+    if (replies_load(t, p, request) != 0) {
+        char text[160];
+
+        snprintf(text, sizeof text, "state in Redis: %s", error_text());
+        own_refuse(t, p, text);
+        error_clear();
+        return;
+    }
+    if (p->load_bucket < p->mark.buckets)
+        return;
+    if (table_count(p->table) != p->mark.records)
+        own_rebuild(t, p);
+    else
+        own_ready(t, p);
+}
+
+static void answered_claim(struct track *t, struct partition *p, const struct request *request)
+{
+    const struct passage *facts = p->order->head;
+    char text[160];
+
+    if (request->answer != REQUEST_APPLIED) {
+        own_lose(t, p);
+        return;
+    }
+    p->mark = request->mark;
+    p->phase = LIFE_LOADING;
+    p->deadlines = deadlines_create((uint32_t)(p->mark.clock_ms / 1000));
+    board[p->number].phase = PHASE_LOADING;
+    p->clear = request->fresh;
+    p->partial = request->fresh && facts->low > 0 &&
+                 (facts->group == GROUP_OURS || facts->group == GROUP_OURS_CHANGED);
+    if (p->mark.partitions == (uint32_t)facts->partitions)
+        return;
+    snprintf(text, sizeof text, "state was written for %u partitions, the topic has %d: keyed "
+             "state would split silently; run `peakline reshard`", p->mark.partitions,
+             facts->partitions);
+    own_refuse(t, p, text);
+}
+
+static void answered_cut(struct track *t, struct partition *p, const struct request *request)
+{
+    struct board_row *row = &board[p->number];
+
+    if (request->answer != REQUEST_APPLIED)
+        return;
+    p->mark = request->mark;
+    p->commit = p->mark.offset;
+    row->stored = p->mark.offset;
+    row->records = (int64_t)table_count(p->table);
+    p->progress_ns = 0;   /* said with each checkpoint */
+    if (p->phase == LIFE_LOADING && p->clear) {
+        p->clear = false;
+        own_ready(t, p);
+    }
+}
+
+void own_answered(struct track *t, struct partition *p, struct batch *batch)
+{
+    struct request *request = batch->head;
+
+    CHECK(p->request == batch);
+    p->request = NULL;
+    if (request->answer == REQUEST_DIFFERS)
+        own_lose(t, p);
+    else if (p->lost || request->answer == REQUEST_GONE)
+        ;
+    else if (request->kind == REQUEST_CLAIM)
+        answered_claim(t, p, request);
+    else if (request->kind == REQUEST_READ)
+        answered_read(t, p, request);
+    else if (request->kind == REQUEST_CUT)
+        answered_cut(t, p, request);
+    request_clear(request);
+}
+
+/* ── Letting go ───────────────────────────────────────────────────────────── */
+
+/* Everything that waits goes home with the news. */
+void own_lose(struct track *t, struct partition *p)
+{
+    p->lost = true;
+    order_answer(t, p, p->phase == LIFE_RELEASING ? ANSWER_NONE : ANSWER_RECLAIM, 0);
+    while (p->waiting_count > 0) {
+        struct batch *batch = p->waiting[p->waiting_first];
+        struct passage *passage = batch->head;
+
+        p->waiting_first = (p->waiting_first + 1) % WAITING_MAX;
+        p->waiting_count--;
+        passage->answer = ANSWER_RECLAIM;
+        stage_finish(t->stage, &batch, OUTCOME_DONE);
+    }
+}
+
+void own_end(struct track *t, struct partition *p)
+{
+    if (p->phase != LIFE_ENDING) {
+        own_lose(t, p);
+        if (p->outputs != NULL)
+            pool_give(t->outputs, &p->outputs);
+        if (p->deferred != NULL)
+            pool_give(t->outputs, &p->deferred);
+        if (p->request != NULL && p->request_waits)   /* a cut that never left */
+            pool_give(t->requests, &p->request);
+        p->request_waits = false;
+        p->phase = LIFE_ENDING;
+    }
+    if (p->released || t->budget[TRACK_TO_REDIS] == 0)
+        return;
+    struct batch *batch = request_make(t, p, REQUEST_RELEASE);
+
+    if (batch == NULL)
+        return;
+    request_emit(t, batch);   /* what is still out comes home before it does */
+    p->released = true;
+}
+
+void own_free(struct track *t, struct partition *p)
+{
+    uint32_t i = 0;
+
+    while (t->owned[i] != p->number)
+        i++;
+    t->owned[i] = t->owned[--t->owned_count];
+    t->partitions[p->number] = NULL;
+    table_destroy(p->table);
+    if (p->deadlines != NULL)
+        deadlines_destroy(p->deadlines);
+    names_destroy(p->names);
+    model_destroy(p->model);
+    buffer_free(&p->body);
+    buffer_free(&p->index);
+    free(p->resend);
+    free(p);
+}

@@ -1,0 +1,233 @@
+/* names.c - two dictionaries of one shape: open addressing over texts in blocks.
+ *
+ * Why texts of one size: the id is the place, so a slot, a text and an id need no further
+ * index, and ids may be put back in any order.  A known text costs its hash, one slot and
+ * one line of memory.
+ */
+#include "stages/parcel/names.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "pipeline/check.h"
+#include "pipeline/error.h"
+
+enum { NAME_KINDS = 2, BLOCK_NAMES = 1024, BLOCKS_MAX = (NAMES_MAX + 1) / BLOCK_NAMES };
+enum { SLOTS_FIRST = 256 };
+
+struct name {
+    uint8_t length;                     /* 0: this id was never given */
+    char    text[NAME_LENGTH_MAX + 1];
+};
+
+struct slot {
+    uint32_t hash32;
+    name_id  id;                        /* NAME_NONE: empty */
+};
+
+struct dictionary {
+    struct slot *slots;
+    uint32_t     slots_mask;
+    uint32_t     texts;                 /* texts known; fewer than highest while ids are put back */
+    name_id      id_max;                /* ids that may be given */
+    name_id      highest;
+    name_id      dirty_first;
+    struct name *blocks[BLOCKS_MAX];
+};
+
+struct names {
+    struct dictionary kinds[NAME_KINDS];
+    uint64_t          refused;
+};
+
+static void *zeroed(size_t count, size_t bytes)
+{
+    void *memory = calloc(count, bytes);
+
+    CHECK(memory != NULL);
+    return memory;
+}
+
+struct names *names_create(void)
+{
+    struct names *names = zeroed(1, sizeof *names);
+
+    for (int kind = 0; kind < NAME_KINDS; kind++) {
+        struct dictionary *d = &names->kinds[kind];
+
+        d->slots = zeroed(SLOTS_FIRST, sizeof *d->slots);
+        d->slots_mask = SLOTS_FIRST - 1;
+        d->id_max = kind == NAME_SERVICE ? (name_id)SERVICES_MAX : (name_id)NAMES_MAX;
+        d->dirty_first = 1;
+    }
+    return names;
+}
+
+void names_destroy(struct names *names)
+{
+    if (names == NULL)
+        return;
+    for (int kind = 0; kind < NAME_KINDS; kind++) {
+        for (int block = 0; block < BLOCKS_MAX; block++)
+            free(names->kinds[kind].blocks[block]);
+        free(names->kinds[kind].slots);
+    }
+    free(names);
+}
+
+static uint32_t hash_of(const char *text, size_t length)
+{
+    return (uint32_t)XXH3_64bits(text, length);
+}
+
+static struct name *name_at(const struct dictionary *d, name_id id)
+{
+    return &d->blocks[id / BLOCK_NAMES][id % BLOCK_NAMES];
+}
+
+static bool is_text(const struct name *name, const char *text, size_t length)
+{
+    return name->length == length && memcmp(name->text, text, length) == 0;
+}
+
+/* The slot that holds the text, or the empty one where it belongs. */
+static struct slot *find_slot(const struct dictionary *d, uint32_t hash32, const char *text,
+                              size_t length)
+{
+    for (uint32_t i = hash32 & d->slots_mask;; i = (i + 1) & d->slots_mask) {
+        struct slot *slot = &d->slots[i];
+
+        if (slot->id == NAME_NONE
+            || (slot->hash32 == hash32 && is_text(name_at(d, slot->id), text, length)))
+            return slot;
+    }
+}
+
+static void grow(struct dictionary *d)
+{
+    struct slot *old = d->slots;
+    uint32_t     old_count = d->slots_mask + 1;
+
+    d->slots = zeroed((size_t)old_count * 2, sizeof *d->slots);
+    d->slots_mask = old_count * 2 - 1;
+    for (uint32_t i = 0; i < old_count; i++) {
+        if (old[i].id == NAME_NONE)
+            continue;
+        uint32_t at = old[i].hash32 & d->slots_mask;
+
+        while (d->slots[at].id != NAME_NONE)
+            at = (at + 1) & d->slots_mask;
+        d->slots[at] = old[i];
+    }
+    free(old);
+}
+
+/* The text, not yet known, gets this id, not yet given. */
+static void add(struct dictionary *d, name_id id, uint32_t hash32, const char *text,
+                size_t length)
+{
+    struct name **block = &d->blocks[id / BLOCK_NAMES];
+
+    if (d->texts + 1 > (d->slots_mask + 1) / 2)
+        grow(d);
+    if (*block == NULL)
+        *block = zeroed(BLOCK_NAMES, sizeof **block);
+    struct name *name = name_at(d, id);
+
+    name->length = (uint8_t)length;
+    memcpy(name->text, text, length);
+    *find_slot(d, hash32, text, length) = (struct slot) {.hash32 = hash32, .id = id};
+    d->texts++;
+    if (id > d->highest)
+        d->highest = id;
+}
+
+name_id names_intern(struct names *names, enum name_kind kind, const char *text, size_t length)
+{
+    struct dictionary *d = &names->kinds[kind];
+
+    if (length == 0)
+        return NAME_NONE;
+    if (length > NAME_LENGTH_MAX) {
+        names->refused++;
+        return NAME_NONE;
+    }
+    uint32_t     hash32 = hash_of(text, length);
+    struct slot *slot = find_slot(d, hash32, text, length);
+
+    if (slot->id != NAME_NONE)
+        return slot->id;
+    if (d->highest == d->id_max) {
+        names->refused++;
+        return NAME_NONE;
+    }
+    add(d, d->highest + 1, hash32, text, length);
+    return d->highest;
+}
+
+name_id names_find(const struct names *names, enum name_kind kind, const char *text,
+                   size_t length)
+{
+    if (length == 0 || length > NAME_LENGTH_MAX)
+        return NAME_NONE;
+    return find_slot(&names->kinds[kind], hash_of(text, length), text, length)->id;
+}
+
+const char *names_text(const struct names *names, enum name_kind kind, name_id id)
+{
+    const struct dictionary *d = &names->kinds[kind];
+
+    if (id == NAME_NONE || id > d->highest || d->blocks[id / BLOCK_NAMES] == NULL)
+        return "";
+    return name_at(d, id)->text;
+}
+
+uint32_t names_count(const struct names *names, enum name_kind kind)
+{
+    return names->kinds[kind].highest;
+}
+
+uint64_t names_refused(const struct names *names)
+{
+    return names->refused;
+}
+
+int names_restore(struct names *names, enum name_kind kind, name_id id, const char *text,
+                  size_t length)
+{
+    struct dictionary *d = &names->kinds[kind];
+
+    if (id == NAME_NONE || id > d->id_max || length == 0 || length > NAME_LENGTH_MAX)
+        return error_set("name %u of %zu bytes is none of a dictionary of %u", id, length,
+                         d->id_max);
+    const char *here = names_text(names, kind, id);
+    uint32_t    hash32 = hash_of(text, length);
+    name_id     known = find_slot(d, hash32, text, length)->id;
+
+    if (known == id)
+        return 0;
+    if (known != NAME_NONE)
+        return error_set("name \"%.*s\" is %u already, not %u", (int)length, text, known, id);
+    if (*here != '\0')
+        return error_set("name %u is \"%s\" already, not \"%.*s\"", id, here, (int)length, text);
+    bool clean = d->dirty_first > d->highest;
+
+    add(d, id, hash32, text, length);
+    if (clean)
+        d->dirty_first = d->highest + 1;
+    return 0;
+}
+
+name_id names_dirty_first(const struct names *names, enum name_kind kind)
+{
+    return names->kinds[kind].dirty_first;
+}
+
+void names_clean(struct names *names)
+{
+    for (int kind = 0; kind < NAME_KINDS; kind++)
+        names->kinds[kind].dirty_first = names->kinds[kind].highest + 1;
+}

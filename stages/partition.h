@@ -1,0 +1,158 @@
+/* partition.h - all that a worker knows of one partition, and the rooms of track.
+ *
+ * A partition is the unit of ownership, state, recovery and scaling.  One worker
+ * owns it at a time; nothing here is shared.  track.c is the stage; the files
+ * beside it each do one thing with a partition:
+ *
+ *   own.c     claim it, stream its state in, let it go
+ *   follow.c  one scan, or one deadline: dedup → estimate → detect → apply
+ *   tell.c    alerts, ETAs and progress into OUTPUTS batches
+ *   cut.c     everything dirty as of an offset, as Redis commands
+ */
+#ifndef STAGES_PARTITION_H
+#define STAGES_PARTITION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pipeline/stage.h"
+#include "stages/apply.h"
+#include "stages/detect/detect.h"
+#include "stages/intake/passage.h"
+#include "stages/outlet/buffer.h"
+#include "stages/outlet/envelope.h"
+#include "stages/outlet/request.h"
+
+enum { TRACK_TO_KAFKA = 0, TRACK_TO_REDIS = 1, TRACK_BURST = 8, WAITING_MAX = 32 };
+
+struct table;
+struct deadlines;
+struct model;
+struct metric;
+struct rule_set;
+
+enum life_phase { LIFE_CLAIMING, LIFE_LOADING, LIFE_RUNNING, LIFE_RELEASING, LIFE_ENDING };
+
+/* A parcel whose unsent alerts came in with its record: they are sent again. */
+struct resend {
+    uint64_t hash;
+    uint8_t  number_length;
+    char     number[PARCEL_MAX];
+};
+
+struct partition {
+    int32_t  number;
+    uint32_t assignment;
+    enum life_phase phase;
+    bool     lost;              /* mark is not ours any more: the source is told            */
+
+    /* The state: what the log up to `position` makes of it. */
+    struct table     *table;
+    struct deadlines *deadlines;
+    struct names     *names;
+    struct model     *model;
+    int64_t  position;          /* next offset to process                                  */
+    int64_t  clock_ms;          /* partition clock                                         */
+    int64_t  last_kafka_ms, last_home; /* of record position − 1                            */
+    bool     partial;           /* a lost view is being rebuilt from a log cut short         */
+    const struct rule_set *rules[SERVICES_MAX + 1]; /* by service, looked up once           */
+
+    /* Work waiting, in the order it came. */
+    struct batch *waiting[WAITING_MAX];
+    uint32_t      waiting_first, waiting_count, cursor;
+    struct batch *order;        /* the ASSIGN or REVOKE that returns with our answer         */
+    struct resend *resend;
+    uint32_t      resend_count, resend_size;
+
+    /* What it tells. */
+    struct batch *outputs, *deferred; /* being filled                                      */
+    uint64_t      ordinal;      /* of the last AT_ONCE batch emitted                        */
+    int64_t       suppress_below, settled, high;
+    uint64_t      progress_ns;  /* next progress report                                     */
+
+    /* Checkpoints. */
+    struct mark   mark;         /* as last applied                                         */
+    struct batch *request;      /* ours, at checkpoint; or a cut waiting for dead letters    */
+    bool          request_waits;
+    bool          must_cut;     /* deferred outputs wait for a cut, dirty or not            */
+    uint64_t      cut_ordinal;  /* of the last cut taken                                   */
+    uint64_t      cut_ns;       /* next one is due                                         */
+    int64_t       commit;       /* offset to tell the source, -1 = nothing new               */
+    struct buffer body;         /* of the request that is out                               */
+    struct buffer index;        /* commands for open alerts, carriers, expiry since the cut   */
+    uint32_t      index_commands;
+    uint32_t      load_bucket;  /* next bucket to stream in                                 */
+    bool          dictionary_loaded;
+    bool          clear;        /* what an older view left behind is to be deleted first     */
+    bool          released;     /* RELEASE is on its way                                    */
+};
+
+/* The stage's state: the partitions of one worker and what they share. */
+struct track {
+    const struct config *config;
+    struct stage     *stage;
+    struct pool      *outputs, *requests;
+    struct partition *partitions[1024];
+    int32_t           owned[1024];
+    uint32_t          owned_count;
+    uint32_t          budget[2];      /* batches that may still be emitted in this call      */
+    int64_t           wall_ms;        /* as of this call                                     */
+
+    struct rules     *rules;
+    struct reference *reference;
+    struct retention  retention;
+    uint32_t          model_cells_max, model_half_life_s;
+    double            model_shrink;
+    bool              clock_by_event;
+    int64_t           clock_tolerance_ms;
+    uint32_t          records_max, buckets;
+    uint64_t          interval_ns, progress_ns;
+    const char       *group, *topic, *source;
+    struct batch     *scratch;        /* outputs that are suppressed are written here        */
+    struct cut_row   *cut_rows;       /* cut.c's sorting area                               */
+    uint32_t          cut_rows_size;
+
+    struct metric *effective, *merged, *duplicates, *late, *lives, *alerts, *etas,
+                  *suppressed, *fired, *ahead, *loaded;
+};
+
+/* own.c */
+int  own_begin(struct track *, struct batch *order);   /* 1 = taken, 0 = not now */
+void own_answered(struct track *, struct partition *, struct batch *request);
+int  own_load(struct track *, struct partition *);     /* asks for the next part; work done */
+void own_lose(struct track *, struct partition *);
+void own_end(struct track *, struct partition *);      /* drops what it holds, sends RELEASE */
+void own_free(struct track *, struct partition *);
+
+/* follow.c: each returns false when it has to wait (budget, buffers). */
+bool follow_scan(struct track *, struct partition *, const struct scan *);
+bool follow_clock(struct track *, struct partition *, int64_t clock_ms);
+bool follow_resends(struct track *, struct partition *);
+void follow_acknowledged(struct track *, struct partition *, const struct output *);
+int64_t follow_clock_of(const struct track *, int64_t kafka_ms, int64_t event_ms);
+
+/* tell.c */
+bool tell_room(struct track *, struct partition *);    /* for all that one scan may cause */
+void tell_alert(struct track *, struct partition *, const struct parcel *,
+                const struct alert *, int64_t offset);
+void tell_eta(struct track *, struct partition *, const struct parcel *,
+              const struct estimate *, enum eta_reason, uint32_t at_s, int64_t moved_by_s,
+              int64_t offset);
+void tell_progress(struct track *, struct partition *, uint64_t now_ns);
+void tell_flush(struct track *, struct partition *);   /* emits what is filled, as budget allows */
+bool tell_flushed(const struct partition *);
+
+/* cut.c */
+bool cut_due(const struct track *, const struct partition *, uint64_t now_ns);
+bool cut_full(const struct track *, const struct partition *);
+bool cut_take(struct track *, struct partition *, uint64_t now_ns); /* or a look, when clean */
+void cut_index(const struct track *, struct partition *, const char *key_suffix,
+               const char *field, size_t field_length, const void *value, size_t length);
+void cut_remove(const struct track *, struct partition *, const struct parcel *);
+struct batch *request_make(struct track *, struct partition *, enum request_kind);
+struct batch *request_begin(struct track *, struct partition *, enum request_kind);
+void request_emit(struct track *, struct batch *);
+size_t partition_key(const struct track *, const struct partition *, char *text, size_t size,
+                     const char *suffix);
+
+#endif

@@ -1,0 +1,45 @@
+/* view_redis.h - the view's connection: asked in a row, answered in a row, blocking.
+ *
+ * Only view*.c include it.  After a failure the rest of what was asked is answered NULL,
+ * so a caller asks and takes in straight lines and looks at the end.
+ */
+#ifndef STAGES_SERVE_VIEW_REDIS_H
+#define STAGES_SERVE_VIEW_REDIS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stages/outlet/mark.h"
+#include "stages/outlet/redis_address.h"
+
+struct redisContext;
+struct redisReply;
+struct view;
+
+struct view_redis {
+    struct redis_address address;
+    const char          *group, *topic, *user, *password;
+    int64_t              database, timeout_ms;
+    bool                 anywhere;   /* partitioner `any`: a number may be in any partition    */
+    struct redisContext *context;    /* NULL = not connected                                  */
+    uint64_t             failed_ns;  /* when connecting failed last, 0 = it did not             */
+    char                 error[160]; /* why                                                   */
+};
+
+struct view_redis *view_redis_of(struct view *);
+
+/* Before the first question of an answer: a connection is there.  0; -1, error trail. */
+int view_redis_begin(struct view_redis *);
+
+void view_redis_key(const struct view_redis *, char key[KEY_MAX], int32_t partition,
+                    const char *suffix);
+
+/* `lengths` NULL: arguments are NUL-terminated. */
+void view_redis_ask(struct view_redis *, uint32_t count, const char *const *arguments,
+                    const size_t *lengths);
+
+/* The next answer; NULL with the error trail: none, or an error.  owns: the caller. */
+struct redisReply *view_redis_take(struct view_redis *);
+
+#endif

@@ -1,0 +1,118 @@
+/* settings.c - every setting of Peakline, declared once: path, kind, default,
+ * bounds and a sentence.  The detectors' thresholds come from their own structs. */
+#include "stages/settings.h"
+
+#include <string.h>
+
+#include "pipeline/check.h"
+#include "stages/detect/detect.h"
+
+enum { ROWS_MAX = 512 };
+
+#define GIB 1073741824.0
+#define DAYS(n) ((n) * 86400000.0)
+
+static const struct config_row product_rows[] = {
+    {"kafka.brokers", CONFIG_TEXT, "localhost:9092", 0, 0, NULL,
+     "bootstrap servers, host:port[,host:port]", true, false},
+    {"kafka.group", CONFIG_TEXT, "peakline", 0, 0, NULL,
+     "consumer group, and first part of every Redis key", true, false},
+    {"kafka.instance", CONFIG_TEXT, "", 0, 0, NULL,
+     "group.instance.id for static membership; empty = none", true, false},
+    {"kafka.start", CONFIG_TEXT, "earliest", 0, 0, NULL,
+     "where a first start begins: earliest, latest, or an RFC 3339 time", false, false},
+    {"kafka.partitioner", CONFIG_CHOICE, "murmur2", 0, 0, "murmur2|any",
+     "how producers choose partitions; any turns the check of each key's home off", false, false},
+    {"kafka.accept_gap", CONFIG_BOOL, "false", 0, 0, NULL,
+     "go on where Kafka no longer has the records after the stored offset", false, false},
+    {"kafka.buffer", CONFIG_BYTES, "256MiB", 1048576, 16 * GIB, NULL,
+     "memory for fetched scans not yet processed, all partitions together", false, false},
+    {"kafka.topics.scans", CONFIG_TEXT, "scans", 0, 0, NULL, "topic read", true, false},
+    {"kafka.topics.alerts", CONFIG_TEXT, "alerts", 0, 0, NULL, "topic written", true, false},
+    {"kafka.topics.etas", CONFIG_TEXT, "etas", 0, 0, NULL, "topic written, compacted", true, false},
+    {"kafka.topics.dead_letters", CONFIG_TEXT, "dead-letters", 0, 0, NULL,
+     "topic written: what is no scan, with the reason", true, false},
+    {"kafka.topics.progress", CONFIG_TEXT, "progress", 0, 0, NULL,
+     "topic written, compacted: how far each partition is", true, false},
+    {"rdkafka.*", CONFIG_TEXT, "", 0, 0, NULL,
+     "any librdkafka setting; consumer.X and producer.X for one side only", true, false},
+    {"intake.format", CONFIG_CHOICE, "json", 0, 0, "json", "form of a scan's value", false, false},
+    {"clock.mode", CONFIG_CHOICE, "kafka", 0, 0, "kafka|event",
+     "what drives deadlines: records' Kafka timestamps, or event times (history)", false, false},
+    {"clock.tolerance", CONFIG_DURATION, "0s", 0, DAYS(365), NULL,
+     "clock event: how far the clock stays behind the highest event time", false, false},
+    {"clock.idle_advance", CONFIG_BOOL, "true", 0, 0, NULL,
+     "clock kafka: a partition read to its end goes on with wall time", false, false},
+    {"redis.mode", CONFIG_CHOICE, "single", 0, 0, "single", "kind of Redis deployment",
+     false, false},
+    {"redis.address", CONFIG_TEXT, "localhost:6379", 0, 0, NULL,
+     "host:port, or unix:/path/of/socket", true, false},
+    {"redis.user", CONFIG_TEXT, "", 0, 0, NULL, "ACL user; empty = default", true, false},
+    {"redis.password", CONFIG_TEXT, "", 0, 0, NULL, "password; empty = none", true, true},
+    {"redis.database", CONFIG_INTEGER, "0", 0, 1024, NULL, "database number", false, false},
+    {"redis.connections", CONFIG_INTEGER, "4", 1, 16, NULL,
+     "connections; each guards one partition at a time", false, false},
+    {"redis.timeout", CONFIG_DURATION, "5s", 100, 600000, NULL,
+     "a connection that answers nothing for so long is closed and made anew", false, false},
+    {"redis.buckets", CONFIG_INTEGER, "512", 1, 1048576, NULL,
+     "hashes per partition, fixed when it is first claimed: parcels ÷ 500", false, false},
+    {"checkpoint.interval", CONFIG_DURATION, "1s", 10, 60000, NULL,
+     "how often each partition's state and offset go to Redis", false, false},
+    {"checkpoint.records_max", CONFIG_INTEGER, "50000", 100, 10000000, NULL,
+     "dirty parcels that start a checkpoint early", false, false},
+    {"retention.terminal", CONFIG_DURATION, "30d", 60000, DAYS(400), NULL,
+     "how long a delivered parcel is remembered", false, false},
+    {"retention.linger", CONFIG_DURATION, "1d", 1000, DAYS(400), NULL,
+     "how long a delivered parcel keeps its history before it shrinks", false, false},
+    {"retention.idle", CONFIG_DURATION, "60d", 60000, DAYS(1000), NULL,
+     "a parcel without scans for so long is forgotten", false, false},
+    {"model.cells_max", CONFIG_INTEGER, "4096", 64, 1000000, NULL,
+     "learned histograms per partition", false, false},
+    {"model.half_life", CONFIG_DURATION, "60d", 3600000, DAYS(4000), NULL,
+     "the weight of what was learned halves in this time", false, false},
+    {"model.shrink", CONFIG_REAL, "10", 0.1, 1000, NULL,
+     "a level's parent counts as so many samples", false, false},
+    {"progress.interval", CONFIG_DURATION, "10s", 100, 3600000, NULL,
+     "how often a quiet partition reports its progress", false, false},
+    {"alerts.source", CONFIG_TEXT, "/peakline", 0, 0, NULL, "CloudEvents source", true, false},
+    {"reference.facilities", CONFIG_TEXT, "", 0, 0, NULL,
+     "CSV of facilities: code,name,kind,country,lat,lon,zone", true, false},
+    {"runners.workers", CONFIG_INTEGER, "1", 1, 16, NULL,
+     "threads that own partitions", false, false},
+    {"runners.fused", CONFIG_BOOL, "false", 0, 0, NULL, "everything on one thread", false, false},
+    {"runners.drain_max", CONFIG_DURATION, "30s", 1000, 600000, NULL,
+     "ceiling of an orderly stop", false, false},
+    {"memory.max", CONFIG_BYTES, "0", 0, 4096 * GIB, NULL,
+     "memory this process may take; 0 = the container's or machine's", false, false},
+    {"http.listen", CONFIG_TEXT, "127.0.0.1:8080", 0, 0, NULL,
+     "address:port of the HTTP interface; empty = off", true, false},
+    {"http.token", CONFIG_TEXT, "", 0, 0, NULL,
+     "bearer token wanted beyond loopback for /partitions and /v1", true, true},
+    {"log.level", CONFIG_CHOICE, "info", 0, 0, "debug|info|warning|error",
+     "least important lines that are printed", false, false},
+    {"log.form", CONFIG_CHOICE, "auto", 0, 0, "auto|text|json",
+     "auto: text on a terminal, else JSON", false, false},
+};
+
+const struct config_row *settings_rows(size_t *count)
+{
+    static struct config_row rows[ROWS_MAX];
+    size_t own = sizeof product_rows / sizeof product_rows[0], more = 0;
+    const struct config_row *detectors = detect_rows(&more);
+
+    CHECK(own + more <= ROWS_MAX);
+    memcpy(rows, product_rows, sizeof product_rows);
+    memcpy(rows + own, detectors, more * sizeof *detectors);
+    *count = own + more;
+    return rows;
+}
+
+uint64_t settings_hash(const struct config *config)
+{
+    /* How the work is done, not what it says: a change here keeps suppression. */
+    static const char *const except[] = {
+        "kafka.brokers", "kafka.instance", "kafka.buffer", "kafka.accept_gap", "rdkafka", "redis",
+        "checkpoint", "progress", "runners", "memory", "http", "log", NULL};
+
+    return config_hash(config, except);
+}

@@ -1,0 +1,163 @@
+/* tell.c - alerts, ETAs and progress into OUTPUTS batches.
+ *
+ * Two batches are filled at a time: what is sent at once, and what waits for the
+ * cut that will hold it (every change of an alert that a deadline opened).
+ */
+#include <string.h>
+
+#include "pipeline/check.h"
+#include "pipeline/clock.h"
+#include "pipeline/metric.h"
+#include "stages/kinds.h"
+#include "stages/outlet/text_out.h"
+#include "stages/partition.h"
+
+enum { PER_SCAN_MAX = 40 /* outputs one scan or deadline may cause: alerts and an ETA */ };
+
+static struct origin origin_of(const struct track *t, const struct partition *p,
+                               int64_t offset, const struct parcel *parcel)
+{
+    return (struct origin){
+        .source = t->source,
+        .topic = t->topic,
+        .partition = p->number,
+        .offset = offset,
+        .epoch = p->mark.epoch,
+        .owner = p->mark.owner,
+        .home = parcel != NULL ? parcel_home(parcel->number, parcel->number_length) : 0,
+    };
+}
+
+static bool has_room(const struct batch *batch)
+{
+    const struct outputs *head = batch->head;
+
+    return batch->count + PER_SCAN_MAX <= batch->capacity &&
+           OUTPUTS_ARENA - head->used >= PER_SCAN_MAX * (OUTPUT_BYTES_MAX / 2);
+}
+
+static void batch_emit(struct track *t, struct partition *p, struct batch **batch)
+{
+    struct outputs *head = (*batch)->head;
+
+    CHECK(t->budget[TRACK_TO_KAFKA] > 0);
+    t->budget[TRACK_TO_KAFKA]--;
+    if (head->mode == OUTPUTS_AT_ONCE)
+        head->ordinal = ++p->ordinal;
+    if (head->mode == OUTPUTS_DEFERRED)
+        p->must_cut = true;
+    stage_emit(t->stage, TRACK_TO_KAFKA, batch);
+}
+
+/* *batch has room afterwards, or false: nothing may be written now. */
+static bool batch_ready(struct track *t, struct partition *p, struct batch **batch, uint8_t mode)
+{
+    if (*batch != NULL && has_room(*batch))
+        return true;
+    if (*batch != NULL) {
+        if (t->budget[TRACK_TO_KAFKA] == 0)
+            return false;
+        batch_emit(t, p, batch);
+    }
+    *batch = pool_take(t->outputs);
+    if (*batch == NULL)
+        return false;
+    (*batch)->partition = p->number;
+    (*batch)->assignment = p->assignment;
+    struct outputs *head = (*batch)->head;
+
+    head->mode = mode;
+    head->after = mode == OUTPUTS_DEFERRED ? p->cut_ordinal + 1 : 0;
+    return true;
+}
+
+bool tell_room(struct track *t, struct partition *p)
+{
+    return batch_ready(t, p, &p->outputs, OUTPUTS_AT_ONCE) &&
+           batch_ready(t, p, &p->deferred, OUTPUTS_DEFERRED);
+}
+
+/* The open-alerts index follows every change. */
+static void index_alert(const struct track *t, struct partition *p, const struct alert *alert,
+                        const struct output *output)
+{
+    char id[16];
+    struct text_out field = {.at = id, .end = id + sizeof id};
+    bool open = alert->state != ALERT_RESOLVED;
+
+    out_hex16(&field, alert->id);
+    cut_index(t, p, "open", id, sizeof id, open ? output->value : NULL, output->length);
+}
+
+/* Where suppressed outputs are written, so that the index knows their text. */
+static struct batch *scratch_clean(struct track *t)
+{
+    struct outputs *head = t->scratch->head;
+
+    t->scratch->count = 0;
+    head->used = 0;
+    return t->scratch;
+}
+
+void tell_alert(struct track *t, struct partition *p, const struct parcel *parcel,
+                const struct alert *alert, int64_t offset)
+{
+    bool deferred = alert->flags & ALERT_BY_DEADLINE;
+    bool mute = !deferred && offset < p->suppress_below;
+    struct batch *batch = mute ? scratch_clean(t) : deferred ? p->deferred : p->outputs;
+    struct origin origin = origin_of(t, p, deferred ? -1 : offset, parcel);
+
+    metric_add(mute ? t->suppressed : t->alerts, 1);
+    index_alert(t, p, alert, envelope_alert(batch, &origin, parcel, p->names, alert));
+}
+
+void tell_eta(struct track *t, struct partition *p, const struct parcel *parcel,
+              const struct estimate *estimate, enum eta_reason reason, uint32_t at_s,
+              int64_t moved_by_s, int64_t offset)
+{
+    struct origin origin = origin_of(t, p, offset, parcel);
+
+    if (offset < p->suppress_below) {
+        metric_add(t->suppressed, 1);
+        return;
+    }
+    metric_add(t->etas, 1);
+    envelope_eta(p->outputs, &origin, parcel, estimate, reason, at_s, moved_by_s);
+}
+
+void tell_progress(struct track *t, struct partition *p, uint64_t now_ns)
+{
+    struct batch *batch = t->budget[TRACK_TO_KAFKA] > 0 ? pool_take(t->outputs) : NULL;
+
+    if (batch == NULL)
+        return;   /* it is said again with the next checkpoint */
+    struct outputs *head = batch->head;
+    struct origin origin = origin_of(t, p, p->mark.offset, NULL);
+    int64_t lag = p->high > p->mark.offset ? p->high - p->mark.offset : 0;
+
+    batch->partition = p->number;
+    batch->assignment = p->assignment;
+    head->mode = OUTPUTS_FREE;
+    envelope_progress(batch, &origin, p->mark.offset, p->mark.clock_ms, lag, clock_wall_ms());
+    p->progress_ns = now_ns + t->progress_ns;
+    batch_emit(t, p, &batch);
+}
+
+void tell_flush(struct track *t, struct partition *p)
+{
+    struct batch **open[] = {&p->outputs, &p->deferred};
+
+    for (int i = 0; i < 2; i++) {
+        if (*open[i] == NULL)
+            continue;
+        if ((*open[i])->count == 0)
+            pool_give(t->outputs, open[i]);   /* others may need it meanwhile */
+        else if (t->budget[TRACK_TO_KAFKA] > 0)
+            batch_emit(t, p, open[i]);
+    }
+}
+
+bool tell_flushed(const struct partition *p)
+{
+    return p->outputs == NULL && p->deferred == NULL;
+}

@@ -1,0 +1,434 @@
+/* track - the stage that owns parcels.
+ *
+ * Each partition's scans and events wait in the order they came; a partition that
+ * has to wait (its outputs, its checkpoint) holds no other.  What is done with a
+ * scan is follow.c's business; this file decides whose turn it is.
+ */
+#include "stages/track.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/check.h"
+#include "pipeline/clock.h"
+#include "pipeline/config.h"
+#include "pipeline/error.h"
+#include "pipeline/metric.h"
+#include "stages/board.h"
+#include "stages/kinds.h"
+#include "stages/parcel/table.h"
+#include "stages/partition.h"
+#include "stages/reference/reference.h"
+
+enum { PREFETCH_AHEAD = 8 };
+
+static const struct metric_info info_effective = {
+    "scans_effective_total", "Scans that changed their parcel.", METRIC_COUNTER};
+static const struct metric_info info_merged = {
+    "scans_merged_total", "Near duplicates: same code and facility within 10 minutes.",
+    METRIC_COUNTER};
+static const struct metric_info info_duplicates = {
+    "scans_duplicate_total", "Exact duplicates, which changed nothing.", METRIC_COUNTER};
+static const struct metric_info info_late = {
+    "scans_late_total", "Effective scans older than their parcel's state.", METRIC_COUNTER};
+static const struct metric_info info_lives = {
+    "parcels_begun_total", "Parcels, and further lives of a number, first met.", METRIC_COUNTER};
+static const struct metric_info info_alerts = {
+    "alert_changes_total", "Changes of alerts told.", METRIC_COUNTER};
+static const struct metric_info info_etas = {"etas_total", "Estimates told.", METRIC_COUNTER};
+static const struct metric_info info_suppressed = {
+    "outputs_suppressed_total", "Outputs not repeated while a committed offset was replayed.",
+    METRIC_COUNTER};
+static const struct metric_info info_fired = {
+    "deadline_findings_total", "Findings of detectors whose deadline had passed.",
+    METRIC_COUNTER};
+static const struct metric_info info_ahead = {
+    "timestamps_ahead_total",
+    "Kafka timestamps that were missing or over 5 min ahead and did not move the clock.",
+    METRIC_COUNTER};
+static const struct metric_info info_loaded = {
+    "parcels_loaded_total", "Parcels streamed in from Redis at an assignment.", METRIC_COUNTER};
+
+static void metrics_open(struct track *t)
+{
+    char labels[32];
+
+    snprintf(labels, sizeof labels, "worker=\"%u\"", stage_index(t->stage));
+    t->effective = metric_open(&info_effective, labels);
+    t->merged = metric_open(&info_merged, labels);
+    t->duplicates = metric_open(&info_duplicates, labels);
+    t->late = metric_open(&info_late, labels);
+    t->lives = metric_open(&info_lives, labels);
+    t->alerts = metric_open(&info_alerts, labels);
+    t->etas = metric_open(&info_etas, labels);
+    t->suppressed = metric_open(&info_suppressed, labels);
+    t->fired = metric_open(&info_fired, labels);
+    t->ahead = metric_open(&info_ahead, labels);
+    t->loaded = metric_open(&info_loaded, labels);
+}
+
+static void settings_read(struct track *t, const struct config *config)
+{
+    t->group = config_text(config, "kafka.group");
+    t->topic = config_text(config, "kafka.topics.scans");
+    t->source = config_text(config, "alerts.source");
+    t->buckets = (uint32_t)config_integer(config, "redis.buckets");
+    t->records_max = (uint32_t)config_integer(config, "checkpoint.records_max");
+    t->interval_ns = (uint64_t)config_ms(config, "checkpoint.interval") * 1000000;
+    t->progress_ns = (uint64_t)config_ms(config, "progress.interval") * 1000000;
+    t->clock_by_event = strcmp(config_text(config, "clock.mode"), "event") == 0;
+    t->clock_tolerance_ms = config_ms(config, "clock.tolerance");
+    t->model_cells_max = (uint32_t)config_integer(config, "model.cells_max");
+    t->model_half_life_s = (uint32_t)(config_ms(config, "model.half_life") / 1000);
+    t->model_shrink = config_real(config, "model.shrink");
+    t->retention = (struct retention){
+        .linger_s = (uint32_t)(config_ms(config, "retention.linger") / 1000),
+        .terminal_s = (uint32_t)(config_ms(config, "retention.terminal") / 1000),
+        .idle_s = (uint32_t)(config_ms(config, "retention.idle") / 1000),
+    };
+}
+
+static int track_init(struct stage *stage, const struct config *config)
+{
+    struct track *t = stage_state(stage);
+    struct batch_shape outputs = {
+        .kind = KIND_OUTPUTS,
+        .head_size = sizeof(struct outputs),
+        .record_size = sizeof(struct output),
+        .capacity = OUTPUTS_RECORDS,
+        .arena_size = OUTPUTS_ARENA,
+    };
+    struct batch_shape requests = {.kind = KIND_WRITES, .head_size = sizeof(struct request)};
+
+    t->config = config;
+    t->stage = stage;
+    settings_read(t, config);
+    t->reference = reference_read(config_text(config, "reference.facilities"));
+    if (t->reference == NULL)
+        return -1;
+    t->rules = rules_create(config);
+    if (t->rules == NULL) {
+        reference_destroy(t->reference);
+        return -1;
+    }
+    metrics_open(t);
+    t->outputs = stage_pool(stage, TRACK_TO_KAFKA, &outputs);
+    t->requests = stage_pool(stage, TRACK_TO_REDIS, &requests);
+    t->scratch = pool_take(t->outputs);
+    return 0;
+}
+
+static void call_begin(struct track *t)
+{
+    t->budget[TRACK_TO_KAFKA] = t->budget[TRACK_TO_REDIS] = TRACK_BURST;
+    t->wall_ms = clock_wall_ms();
+}
+
+/* ── One partition's turn ─────────────────────────────────────────────────── */
+
+static void passage_finish(struct track *t, struct partition *p, struct batch *batch)
+{
+    struct passage *passage = batch->head;
+
+#ifdef CANARY_commit_early
+    p->commit = p->position;   /* planted: before Redis has it */
+#endif
+    if (p->lost) {
+        passage->answer = ANSWER_RECLAIM;
+    } else if (p->commit >= 0) {
+        passage->answer = ANSWER_COMMIT;
+        passage->offset = p->commit;
+        passage->epoch = p->mark.epoch;
+        p->commit = -1;
+    }
+    stage_finish(t->stage, &batch, OUTCOME_DONE);
+}
+
+static void waiting_pop(struct track *t, struct partition *p)
+{
+    struct batch *batch = p->waiting[p->waiting_first];
+
+    CHECK(p->waiting_count > 0);
+    p->waiting_first = (p->waiting_first + 1) % WAITING_MAX;
+    p->waiting_count--;
+    p->cursor = 0;
+    passage_finish(t, p, batch);
+}
+
+static void prefetch(const struct partition *p, const struct batch *batch)
+{
+    const struct scan *scans = batch->records;
+
+    for (uint32_t i = 0; i < batch->count; i++)
+        table_prefetch_slot(p->table, scans[i].hash);
+    for (uint32_t i = 0; i < batch->count && i < PREFETCH_AHEAD; i++)
+        table_prefetch_record(p->table, scans[i].hash);
+}
+
+/* The batch's scans from where it was left; false: it has to wait. */
+static bool work_scans(struct track *t, struct partition *p, const struct batch *batch)
+{
+    const struct scan *scans = batch->records;
+    const struct passage *facts = batch->head;
+
+    p->suppress_below = facts->suppress_below;
+    if (p->cursor == 0)
+        prefetch(p, batch);
+    for (; p->cursor < batch->count; p->cursor++) {
+        const struct scan *scan = &scans[p->cursor];
+
+        if (p->cursor + PREFETCH_AHEAD < batch->count)
+            table_prefetch_record(p->table, scans[p->cursor + PREFETCH_AHEAD].hash);
+        if (!follow_scan(t, p, scan))
+            return false;
+        p->position = scan->offset + 1;
+        p->last_kafka_ms = scan->kafka_ms;
+        p->last_home = scan->home;
+    }
+    if (batch->offset_next > p->position) {
+        p->position = batch->offset_next;
+        p->last_kafka_ms = facts->last_kafka_ms;
+        p->last_home = facts->last_home;
+    }
+    return true;
+}
+
+static bool work_pulse(struct track *t, struct partition *p, const struct passage *facts)
+{
+    p->high = facts->high;
+    if (facts->complete_ms == 0 || t->clock_by_event)
+        return true;
+    return follow_clock(t, p, facts->complete_ms < t->wall_ms ? facts->complete_ms : t->wall_ms);
+}
+
+/* The passage at the head; false: it has to wait. */
+static bool work_passage(struct track *t, struct partition *p)
+{
+    struct batch *batch = p->waiting[p->waiting_first];
+    const struct passage *facts = batch->head;
+
+    if (facts->settled > p->settled)
+        p->settled = facts->settled;
+    switch ((enum passage_event)facts->event) {
+    case PASSAGE_SCANS:
+        return work_scans(t, p, batch);
+    case PASSAGE_PULSE:
+        return work_pulse(t, p, facts);
+    default:
+        CHECK(facts->event == PASSAGE_REVOKE);
+        p->phase = LIFE_RELEASING;
+        p->order = batch;
+        p->waiting_count--;
+        p->waiting_first = (p->waiting_first + 1) % WAITING_MAX;
+        p->cursor = 0;
+        CHECK(p->waiting_count == 0);
+        board[p->number].phase = PHASE_RELEASING;
+        return false;
+    }
+}
+
+static int work(struct track *t, struct partition *p, uint64_t now_ns)
+{
+    int done = 0;
+
+    if (p->phase != LIFE_RUNNING || p->lost)
+        return 0;
+    if (p->resend_count > 0 && !follow_resends(t, p))
+        return 0;
+    while (p->waiting_count > 0) {
+        if (cut_due(t, p, now_ns))
+            cut_take(t, p, now_ns);
+        int64_t before = p->position;
+        bool through = work_passage(t, p);
+
+        done += p->position != before || through;
+        if (!through)
+            break;
+        waiting_pop(t, p);
+    }
+    struct board_row *row = &board[p->number];
+
+    row->position = p->position;
+    row->clock_ms = p->clock_ms;
+    if (done > 0)
+        row->moved_ms = t->wall_ms;
+    return done;
+}
+
+/* The last checkpoint of a partition that is to go; then it is let go. */
+static int work_release(struct track *t, struct partition *p, uint64_t now_ns)
+{
+    if (p->lost) {
+        own_end(t, p);
+        return 1;
+    }
+    if (p->request != NULL)
+        return 0;
+    if (p->position != p->mark.offset || table_dirty_count(p->table) > 0)
+        return cut_take(t, p, now_ns);
+    struct passage *passage = p->order->head;
+
+    passage->answer = ANSWER_COMMIT;
+    passage->offset = p->mark.offset;
+    passage->epoch = p->mark.epoch;
+    stage_finish(t->stage, &p->order, OUTCOME_DONE);
+    own_end(t, p);
+    return 1;
+}
+
+/* ── The stage ────────────────────────────────────────────────────────────── */
+
+static enum stage_verdict take_assign(struct track *t, struct batch *batch)
+{
+    struct partition *old = t->partitions[batch->partition];
+
+    if (old != NULL) {   /* claimed again: the old life ends first */
+        own_end(t, old);
+        return STAGE_HOLD;
+    }
+    return own_begin(t, batch) ? STAGE_TAKEN : STAGE_HOLD;
+}
+
+static enum stage_verdict track_on_batch(struct stage *stage, struct batch *batch,
+                                         uint64_t now_ns)
+{
+    struct track *t = stage_state(stage);
+    struct passage *passage = batch->head;
+
+    CHECK(batch->partition >= 0 && batch->partition < BOARD_PARTITIONS_MAX);
+    call_begin(t);
+    if (passage->event == PASSAGE_ASSIGN)
+        return take_assign(t, batch);
+    struct partition *p = t->partitions[batch->partition];
+
+    if (p == NULL || p->assignment != batch->assignment || p->phase == LIFE_ENDING) {
+        stage_finish(stage, &batch, OUTCOME_DONE);   /* of an assignment that is over */
+        return STAGE_TAKEN;
+    }
+    if (passage->event == PASSAGE_LOST || (p->lost && passage->event == PASSAGE_REVOKE)) {
+        stage_finish(stage, &batch, OUTCOME_DONE);
+        own_end(t, p);
+        return STAGE_TAKEN;
+    }
+    if (p->lost) {
+        passage_finish(t, p, batch);
+        return STAGE_TAKEN;
+    }
+    CHECK(p->waiting_count < WAITING_MAX);
+    p->waiting[(p->waiting_first + p->waiting_count++) % WAITING_MAX] = batch;
+    if (p->waiting_count == 1)
+        work(t, p, now_ns);
+    return STAGE_TAKEN;
+}
+
+static int tick_partition(struct track *t, struct partition *p, uint64_t now_ns)
+{
+    if (p->phase == LIFE_ENDING) {
+        own_end(t, p);
+        return 0;
+    }
+    if (p->phase == LIFE_LOADING)
+        return own_load(t, p);
+    if (p->phase == LIFE_RELEASING)
+        return work_release(t, p, now_ns);
+    if (p->phase != LIFE_RUNNING || p->lost)
+        return 0;
+    int done = p->waiting_count > 0 || p->resend_count > 0 ? work(t, p, now_ns) : 0;
+
+    if (p->request_waits && p->settled >= ((struct request *)p->request->head)->mark.offset &&
+        t->budget[TRACK_TO_REDIS] > 0) {
+        p->request_waits = false;
+        request_emit(t, p->request);
+    }
+    if (cut_due(t, p, now_ns))
+        done += cut_take(t, p, now_ns);
+    if (now_ns >= p->progress_ns)
+        tell_progress(t, p, now_ns);
+    tell_flush(t, p);
+    return done;
+}
+
+static int track_on_tick(struct stage *stage, uint64_t now_ns)
+{
+    struct track *t = stage_state(stage);
+    int done = 0;
+
+    call_begin(t);
+    for (uint32_t i = t->owned_count; i-- > 0;)
+        done += tick_partition(t, t->partitions[t->owned[i]], now_ns);
+    return done;
+}
+
+static void outputs_returned(struct track *t, struct partition *p, struct batch *batch)
+{
+    const struct outputs *head = batch->head;
+    const struct output *records = batch->records;
+
+    if (p == NULL || p->phase == LIFE_ENDING || head->mode != OUTPUTS_DEFERRED ||
+        batch->outcome != OUTCOME_DONE)
+        return;
+    for (uint32_t i = 0; i < batch->count; i++)
+        follow_acknowledged(t, p, &records[i]);
+}
+
+static void track_on_return(struct stage *stage, struct batch *batch)
+{
+    struct track *t = stage_state(stage);
+    struct partition *p = t->partitions[batch->partition];
+
+    if (p != NULL && p->assignment != batch->assignment)
+        p = NULL;
+    if (batch->kind == KIND_OUTPUTS) {
+        outputs_returned(t, p, batch);
+        pool_give(t->outputs, &batch);
+        return;
+    }
+    const struct request *request = batch->head;
+
+    CHECK(p != NULL);
+    if (request->kind == REQUEST_RELEASE)
+        own_free(t, p);
+    else
+        own_answered(t, p, batch);
+    pool_give(t->requests, &batch);
+}
+
+static int track_on_drain(struct stage *stage, uint64_t now_ns)
+{
+    struct track *t = stage_state(stage);
+
+    (void)now_ns;
+    call_begin(t);
+    for (uint32_t i = t->owned_count; i-- > 0;)
+        own_end(t, t->partitions[t->owned[i]]);
+    return (int)t->owned_count;
+}
+
+static void track_fini(struct stage *stage)
+{
+    struct track *t = stage_state(stage);
+
+    while (t->owned_count > 0)
+        own_free(t, t->partitions[t->owned[0]]);
+    pool_give(t->outputs, &t->scratch);
+    pool_destroy(t->outputs);
+    pool_destroy(t->requests);
+    rules_destroy(t->rules);
+    reference_destroy(t->reference);
+    free(t->cut_rows);
+}
+
+const struct stage_type stage_track = {
+    .name = "track",
+    .state_size = sizeof(struct track),
+    .inputs_min = 1, .inputs_max = 1,
+    .outputs_min = 2, .outputs_max = 2,
+    .burst = TRACK_BURST,
+    .init = track_init,
+    .on_batch = track_on_batch,
+    .on_tick = track_on_tick,
+    .on_return = track_on_return,
+    .on_drain = track_on_drain,
+    .fini = track_fini,
+};

@@ -1,0 +1,608 @@
+/* broker.c - a model of Kafka: the scan topic, a consumer group, output topics. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/check.h"
+#include "stages/intake/consumer.h"
+#include "stages/outlet/producer.h"
+#include "tests/sim/sim.h"
+
+enum { EVENTS_MAX = 256, PENDING_MAX = 8192 };
+
+struct log {
+    struct message *messages;
+    int64_t         count, size, shown;
+};
+
+struct event {
+    struct consumer_event what;
+    int64_t               due_ms;
+    uint32_t              life;      /* of the member's assignment when it was asked        */
+    bool                  answer;    /* dropped when the assignment has changed              */
+    bool                  fill;      /* POSITION: the ends are filled in when it is given      */
+};
+
+/* A message on its way to an output topic. */
+struct pending {
+    struct told told;
+    void       *owner;
+    int64_t     due_ms;
+    bool        failed;              /* its client was made anew meanwhile                 */
+};
+
+struct member {
+    struct broker *broker;
+    int            instance;
+    bool           present;          /* in the group                                       */
+    bool           expired;          /* put out, and does not know yet                      */
+    bool           joining;          /* waits for the next generation                       */
+    bool           asked;            /* REVOKED was sent                                   */
+    uint32_t       life;
+    int64_t        position[PARTITIONS];
+    bool           assigned;
+    int32_t        given[PARTITIONS];
+    struct event   events[EVENTS_MAX];
+    uint32_t       events_count;
+    struct pending pending[PENDING_MAX];
+    uint32_t       pending_count;
+    bool           fatal;
+};
+
+struct broker {
+    struct dice   *dice;
+    const int64_t *now_ms;
+    struct log     logs[PARTITIONS];
+    struct { int64_t offset; char metadata[96]; } committed[PARTITIONS];
+    int            holder[PARTITIONS];
+    bool           rebalancing;
+    struct member  members[INSTANCES];
+    struct told   *told;
+    uint32_t       told_count, told_size;
+    void         (*heard)(void *, const struct told *);
+    void          *heard_self;
+};
+
+static char *copy_text(const void *bytes, size_t length)
+{
+    char *copy = malloc(length + 1);
+
+    CHECK(copy != NULL);
+    if (length > 0)
+        memcpy(copy, bytes, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+struct broker *broker_create(struct dice *dice, const int64_t *now_ms)
+{
+    struct broker *b = calloc(1, sizeof *b);
+
+    CHECK(b != NULL);
+    b->dice = dice;
+    b->now_ms = now_ms;
+    for (int p = 0; p < PARTITIONS; p++) {
+        b->committed[p].offset = -1;
+        b->holder[p] = -1;
+    }
+    for (int i = 0; i < INSTANCES; i++)
+        b->members[i].broker = b, b->members[i].instance = i;
+    return b;
+}
+
+static void pending_free(struct member *m)
+{
+    for (uint32_t i = 0; i < m->pending_count; i++) {
+        free(m->pending[i].told.key);
+        free(m->pending[i].told.value);
+    }
+    m->pending_count = 0;
+}
+
+void broker_destroy(struct broker *b)
+{
+    for (int p = 0; p < PARTITIONS; p++) {
+        for (int64_t i = 0; i < b->logs[p].count; i++) {
+            free(b->logs[p].messages[i].key);
+            free(b->logs[p].messages[i].value);
+        }
+        free(b->logs[p].messages);
+    }
+    for (uint32_t i = 0; i < b->told_count; i++) {
+        free(b->told[i].key);
+        free(b->told[i].value);
+    }
+    for (int i = 0; i < INSTANCES; i++)
+        pending_free(&b->members[i]);
+    free(b->told);
+    free(b);
+}
+
+/* ── The scan topic ───────────────────────────────────────────────────────── */
+
+void broker_append(struct broker *b, int32_t partition, const struct message *message)
+{
+    struct log *log = &b->logs[partition];
+
+    if (log->count == log->size) {
+        log->size = log->size * 2 + 64;
+        log->messages = realloc(log->messages, (size_t)log->size * sizeof *log->messages);
+        CHECK(log->messages != NULL);
+    }
+    struct message *to = &log->messages[log->count++];
+
+    *to = *message;
+    to->key = message->key != NULL ? copy_text(message->key, message->key_length) : NULL;
+    to->value = message->value != NULL ? copy_text(message->value, message->length) : NULL;
+}
+
+/* Records arrive in the order of their Kafka timestamps, as the partitions have them. */
+void broker_show(struct broker *b, uint32_t records)
+{
+    for (uint32_t n = 0; n < records; n++) {
+        struct log *first = NULL;
+
+        for (int p = 0; p < PARTITIONS; p++) {
+            struct log *log = &b->logs[p];
+
+            if (log->shown < log->count &&
+                (first == NULL || log->messages[log->shown].kafka_ms <
+                                      first->messages[first->shown].kafka_ms))
+                first = log;
+        }
+        if (first == NULL)
+            return;
+        first->shown++;
+    }
+}
+
+bool broker_shown(const struct broker *b)
+{
+    for (int p = 0; p < PARTITIONS; p++)
+        if (b->logs[p].shown < b->logs[p].count)
+            return false;
+    return true;
+}
+
+int64_t broker_end(const struct broker *b, int32_t partition) { return b->logs[partition].count; }
+
+const struct message *broker_message(const struct broker *b, int32_t partition, int64_t offset)
+{
+    CHECK(offset >= 0 && offset < b->logs[partition].count);
+    return &b->logs[partition].messages[offset];
+}
+
+/* ── The group ────────────────────────────────────────────────────────────── */
+
+int broker_holder(const struct broker *b, int32_t partition) { return b->holder[partition]; }
+
+int64_t broker_committed(const struct broker *b, int32_t partition)
+{
+    return b->committed[partition].offset;
+}
+
+static struct event *event_add(struct member *m, uint8_t kind, uint32_t delay_ms)
+{
+    CHECK(m->events_count < EVENTS_MAX);
+    struct event *event = &m->events[m->events_count++];
+
+    *event = (struct event){.what = {.kind = kind, .partition = 0, .offset = -1},
+                            .due_ms = *m->broker->now_ms + delay_ms, .life = m->life};
+    return event;
+}
+
+static uint32_t held_count(const struct broker *b, int instance)
+{
+    uint32_t count = 0;
+
+    for (int p = 0; p < PARTITIONS; p++)
+        count += b->holder[p] == instance;
+    return count;
+}
+
+void broker_rebalance(struct broker *b)
+{
+    b->rebalancing = true;
+    for (int i = 0; i < INSTANCES; i++) {
+        struct member *m = &b->members[i];
+
+        if (!m->present || m->expired || m->asked || held_count(b, i) == 0)
+            continue;
+        m->asked = true;
+        event_add(m, CONSUMER_REVOKED, 0);
+    }
+}
+
+/* A new generation: everybody present gets a share. */
+static void generation_begin(struct broker *b)
+{
+    struct member *takers[INSTANCES];
+    uint32_t count = 0;
+
+    for (int i = 0; i < INSTANCES; i++)
+        if (b->members[i].present && !b->members[i].expired)
+            takers[count++] = &b->members[i];
+    b->rebalancing = false;
+    if (count == 0)
+        return;
+    uint32_t shift = dice_roll(b->dice, count);
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct member *m = takers[i];
+        int32_t n = 0;
+
+        m->life++;
+        m->asked = m->joining = m->assigned = false;
+        for (int p = 0; p < PARTITIONS; p++) {
+            m->position[p] = -1;
+            if (takers[((uint32_t)p + shift) % count] != m)
+                continue;
+            b->holder[p] = m->instance;
+            m->given[n++] = p;
+        }
+        struct event *event = event_add(m, CONSUMER_ASSIGNED, 0);
+
+        event->what.count = n;
+        event->what.partitions = m->given;
+    }
+}
+
+void broker_turn(struct broker *b)
+{
+    if (!b->rebalancing)
+        return;
+    for (int p = 0; p < PARTITIONS; p++)
+        if (b->holder[p] >= 0)
+            return;
+    generation_begin(b);
+}
+
+static void member_leave(struct broker *b, struct member *m)
+{
+    m->present = m->expired = m->asked = m->assigned = false;
+    m->events_count = 0;
+    m->life++;
+    for (int p = 0; p < PARTITIONS; p++)
+        if (b->holder[p] == m->instance)
+            b->holder[p] = -1;
+    broker_rebalance(b);
+}
+
+void broker_expire(struct broker *b, int instance)
+{
+    struct member *m = &b->members[instance];
+
+    if (!m->present || m->expired)
+        return;
+    m->expired = true;
+    m->asked = m->assigned = false;
+    m->events_count = 0;
+    m->life++;
+    for (int p = 0; p < PARTITIONS; p++)
+        if (b->holder[p] == instance)
+            b->holder[p] = -1;
+    event_add(m, CONSUMER_LOST, 0);
+    broker_rebalance(b);
+}
+
+/* ── The consumer port ────────────────────────────────────────────────────── */
+
+static bool port_poll(void *self, struct consumer_event *event)
+{
+    struct member *m = self;
+    const struct broker *b = m->broker;
+
+    for (uint32_t i = 0; i < m->events_count; i++) {
+        struct event found = m->events[i];
+
+        if (found.due_ms > *b->now_ms)
+            continue;
+        m->events_count--;
+        memmove(&m->events[i], &m->events[i + 1],
+                (m->events_count - i) * sizeof m->events[0]);
+        if (found.answer && found.life != m->life) {
+            i--;
+            continue;
+        }
+        if (found.fill) {
+            found.what.low = 0;
+            found.what.high = b->logs[found.what.partition].shown;
+        }
+        *event = found.what;
+        return true;
+    }
+    return false;
+}
+
+static int port_assign(void *self, const int32_t *partitions, const int64_t *offsets, int count)
+{
+    struct member *m = self;
+    struct broker *b = m->broker;
+
+    m->assigned = count > 0;
+    for (int i = 0; i < count; i++)
+        m->position[partitions[i]] = offsets[i];
+    if (count > 0)
+        return 0;
+    m->life++;
+    for (int p = 0; p < PARTITIONS; p++)
+        if (b->holder[p] == m->instance)
+            b->holder[p] = -1;
+    m->asked = false;
+    if (m->expired) {   /* it has heard, and joins again */
+        m->expired = false;
+        broker_rebalance(b);
+    }
+    return 0;
+}
+
+static int port_seek(void *self, int32_t partition, int64_t offset)
+{
+    ((struct member *)self)->position[partition] = offset;
+    return 0;
+}
+
+static void port_ask(void *self, int32_t partition, bool with_group)
+{
+    struct member *m = self;
+    const struct broker *b = m->broker;
+    struct event *event = event_add(m, CONSUMER_POSITION, 1 + dice_roll(b->dice, 40));
+
+    event->answer = event->fill = true;
+    event->what.partition = partition;
+    event->what.with_group = with_group;
+    event->what.start = -1;
+    event->what.sent_ms = *b->now_ms;
+    if (with_group) {
+        event->what.offset = b->committed[partition].offset;
+        memcpy(event->what.metadata, b->committed[partition].metadata,
+               sizeof event->what.metadata);
+    }
+}
+
+static void port_commit(void *self, int32_t partition, int64_t offset, const char *metadata)
+{
+    struct member *m = self;
+    struct broker *b = m->broker;
+    struct event *event = event_add(m, CONSUMER_COMMITTED, 1 + dice_roll(b->dice, 40));
+
+    event->answer = true;
+    event->what.partition = partition;
+    event->what.offset = offset;
+    if (m->expired || b->holder[partition] != m->instance) {
+        event->what.error = CONSUMER_FENCED;
+        return;
+    }
+    if (dice_fault(b->dice, FAULT_COMMIT_RETRY, 100000)) {
+        event->what.error = CONSUMER_RETRY;
+        if (dice_chance(b->dice, 500000))
+            return;   /* not taken; else taken, and only the answer is bad */
+    }
+    b->committed[partition].offset = offset;
+    snprintf(b->committed[partition].metadata, sizeof b->committed[partition].metadata, "%s",
+             metadata);
+}
+
+static size_t port_consume(void *self, int32_t partition, struct raw *raws, size_t max)
+{
+    struct member *m = self;
+    const struct broker *b = m->broker;
+    const struct log *log = &b->logs[partition];
+    int64_t *position = &m->position[partition];
+
+    if (!m->assigned || *position < 0 || *position >= log->shown)
+        return 0;   /* an expired member still reads what it had fetched */
+    size_t there = (size_t)(log->shown - *position);
+    size_t count = 1 + dice_roll(b->dice, (uint32_t)(there < max ? there : max));
+
+    for (size_t i = 0; i < count; i++) {
+        const struct message *message = &log->messages[*position];
+
+        raws[i] = (struct raw){.value = message->value, .key = message->key,
+                               .length = message->length, .key_length = message->key_length,
+                               .offset = (*position)++, .kafka_ms = message->kafka_ms};
+    }
+    return count;
+}
+
+static void port_release(void *self, struct raw *raws, size_t count)
+{
+    (void)self, (void)raws, (void)count;   /* the log keeps its records */
+}
+
+static bool port_header(const void *message, size_t i, const char **name, const void **value,
+                        size_t *length)
+{
+    (void)message, (void)i, (void)name, (void)value, (void)length;
+    return false;
+}
+
+static int32_t port_partition_count(void *self)
+{
+    (void)self;
+    return PARTITIONS;
+}
+
+static void port_close(void *self)
+{
+    struct member *m = self;
+
+    if (m->present)
+        member_leave(m->broker, m);
+}
+
+/* ── Output topics and the producer port ──────────────────────────────────── */
+
+uint32_t broker_told(const struct broker *b) { return b->told_count; }
+const struct told *broker_told_at(const struct broker *b, uint32_t i) { return &b->told[i]; }
+
+void broker_listen(struct broker *b, void (*heard)(void *, const struct told *), void *self)
+{
+    b->heard = heard;
+    b->heard_self = self;
+}
+
+bool broker_quiet(const struct broker *b)
+{
+    for (int i = 0; i < INSTANCES; i++)
+        if (b->members[i].pending_count > 0)
+            return false;
+    return true;
+}
+
+static void arrive(struct broker *b, const struct told *told)
+{
+    if (b->told_count == b->told_size) {
+        b->told_size = b->told_size * 2 + 256;
+        b->told = realloc(b->told, b->told_size * sizeof *b->told);
+        CHECK(b->told != NULL);
+    }
+    b->told[b->told_count] = *told;
+    b->told[b->told_count].key = copy_text(told->key, strlen(told->key));
+    b->told[b->told_count].value = copy_text(told->value, told->length);
+    b->told_count++;
+    if (b->heard != NULL)
+        b->heard(b->heard_self, &b->told[b->told_count - 1]);
+}
+
+static void source_headers(struct told *told, const struct output *output)
+{
+    told->source_partition = -1;
+    told->source_offset = -1;
+    for (uint8_t i = 0; i < output->headers_count; i++) {
+        const struct output_header *header = &output->headers[i];
+        char text[24] = "";
+
+        memcpy(text, header->value, header->length < 23 ? header->length : 23);
+        if (strcmp(header->name, "source-partition") == 0)
+            told->source_partition = (int32_t)strtol(text, NULL, 10);
+        if (strcmp(header->name, "source-offset") == 0)
+            told->source_offset = strtoll(text, NULL, 10);
+    }
+}
+
+static size_t port_produce(void *self, const struct output *outputs, size_t count, void *owner)
+{
+    struct member *m = self;
+    struct broker *b = m->broker;
+
+    if (m->fatal)
+        return 0;
+    size_t take = dice_chance(b->dice, 100000) ? dice_roll(b->dice, (uint32_t)count + 1) : count;
+
+    for (size_t i = 0; i < take; i++) {
+        if (m->pending_count == PENDING_MAX)
+            return i;
+        struct pending *p = &m->pending[m->pending_count++];
+
+        *p = (struct pending){.owner = owner,
+                              .due_ms = *b->now_ms + dice_roll(b->dice, 60)};
+        p->told.topic = outputs[i].topic;
+        p->told.key = copy_text(outputs[i].key, outputs[i].key_length);
+        p->told.value = copy_text(outputs[i].value, outputs[i].length);
+        p->told.length = outputs[i].length;
+        source_headers(&p->told, &outputs[i]);
+    }
+    return take;
+}
+
+static void pending_drop(struct member *m, uint32_t i)
+{
+    free(m->pending[i].told.key);
+    free(m->pending[i].told.value);
+    m->pending_count--;
+    memmove(&m->pending[i], &m->pending[i + 1], (m->pending_count - i) * sizeof m->pending[0]);
+}
+
+static bool port_poll_acks(void *self, struct producer_ack *ack)
+{
+    struct member *m = self;
+    struct broker *b = m->broker;
+
+    if (m->fatal)
+        return false;
+    for (uint32_t i = 0; i < m->pending_count; i++) {
+        struct pending *p = &m->pending[i];
+
+        if (p->due_ms > *b->now_ms)
+            continue;
+        *ack = (struct producer_ack){.owner = p->owner, .delivered = true};
+        if (p->failed || dice_fault(b->dice, FAULT_ACK_LOST, 20000)) {
+            ack->delivered = false;
+            snprintf(ack->text, sizeof ack->text, "timed out");
+        }
+        if (ack->delivered || dice_chance(b->dice, 500000))
+            arrive(b, &p->told);
+        pending_drop(m, i);
+        if (dice_fault(b->dice, FAULT_PRODUCER_FATAL, 2000))
+            m->fatal = true;
+        return true;
+    }
+    return false;
+}
+
+static const char *port_fatal(void *self)
+{
+    return ((struct member *)self)->fatal ? "out of order sequence number" : "";
+}
+
+/* What was on its way has arrived, or not. */
+static void pending_settle(struct broker *b, struct member *m)
+{
+    for (uint32_t i = 0; i < m->pending_count; i++)
+        if (dice_chance(b->dice, 500000))
+            arrive(b, &m->pending[i].told);
+}
+
+static int port_reopen(void *self)
+{
+    struct member *m = self;
+
+    m->fatal = false;
+    for (uint32_t i = 0; i < m->pending_count; i++)
+        m->pending[i].due_ms = 0, m->pending[i].failed = true;
+    return 0;
+}
+
+static int port_flush_left(void *self) { return (int)((struct member *)self)->pending_count; }
+
+static void port_producer_close(void *self)
+{
+    struct member *m = self;
+
+    pending_settle(m->broker, m);
+    pending_free(m);
+}
+
+void broker_died(struct broker *b, int instance)
+{
+    struct member *m = &b->members[instance];
+
+    pending_settle(b, m);
+    pending_free(m);
+    m->fatal = false;
+    if (m->present)
+        member_leave(b, m);
+}
+
+void broker_open(struct broker *b, int instance, struct consumer *consumer,
+                 struct producer *producer)
+{
+    static const struct consumer_ops consumer_ops = {
+        port_poll,    port_assign,  port_seek,   port_ask,             port_commit,
+        port_consume, port_release, port_header, port_partition_count, port_close};
+    static const struct producer_ops producer_ops = {
+        port_produce, port_poll_acks, port_fatal, port_reopen, port_flush_left,
+        port_producer_close};
+    struct member *m = &b->members[instance];
+
+    if (consumer != NULL) {
+        CHECK(!m->present);
+        m->present = true;
+        m->events_count = 0;
+        *consumer = (struct consumer){.ops = &consumer_ops, .self = m};
+        broker_rebalance(b);
+    }
+    if (producer != NULL)
+        *producer = (struct producer){.ops = &producer_ops, .self = m};
+}

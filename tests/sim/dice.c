@@ -1,0 +1,68 @@
+/* dice.c - chance, and what may go wrong. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "pipeline/check.h"
+#include "tests/sim/sim.h"
+
+char complaint[512];
+
+const char *const fault_names[FAULTS] = {
+    [FAULT_CRASH] = "crash",
+    [FAULT_PAUSE] = "pause",
+    [FAULT_REBALANCE] = "rebalance",
+    [FAULT_COMMIT_RETRY] = "commit-retry",
+    [FAULT_ACK_LOST] = "ack-lost",
+    [FAULT_PRODUCER_FATAL] = "producer-fatal",
+    [FAULT_CUT_LINK] = "cut-link",
+    [FAULT_ANSWER_LOST] = "answer-lost",
+    [FAULT_FAILOVER] = "failover",
+    [FAULT_FLUSH] = "flush",
+    [FAULT_REFUSE] = "refuse",
+    [FAULT_EVICT] = "evict",
+};
+
+void complain(const char *format, ...)
+{
+    va_list arguments;
+
+    if (complaint[0] != '\0')
+        return;   /* the first one is the cause */
+    va_start(arguments, format);
+    vsnprintf(complaint, sizeof complaint, format, arguments);
+    va_end(arguments);
+}
+
+void dice_begin(struct dice *dice, uint64_t seed)
+{
+    *dice = (struct dice){.state = seed * 0x9E3779B97F4A7C15ull + 1};
+    for (int i = 0; i < 8; i++)
+        dice_next(dice);
+}
+
+uint64_t dice_next(struct dice *dice)
+{
+    dice->state ^= dice->state >> 12;
+    dice->state ^= dice->state << 25;
+    dice->state ^= dice->state >> 27;
+    return dice->state * 0x2545F4914F6CDD1Dull;
+}
+
+uint32_t dice_roll(struct dice *dice, uint32_t sides)
+{
+    CHECK(sides > 0);
+    return (uint32_t)((dice_next(dice) >> 32) * sides >> 32);
+}
+
+bool dice_chance(struct dice *dice, uint32_t per_million)
+{
+    return dice_roll(dice, 1000000) < per_million;
+}
+
+bool dice_fault(struct dice *dice, enum fault fault, uint32_t per_million)
+{
+    if (dice->healing || !(dice->faults >> fault & 1) || !dice_chance(dice, per_million))
+        return false;
+    dice->happened[fault]++;
+    return true;
+}

@@ -1,0 +1,174 @@
+/* sim.h - a small world for two instances of Peakline: one thread, one seed.
+ *
+ *   dice.c     chance, and what may go wrong
+ *   server.c   a model of Redis: keys, transactions, snapshots
+ *   wire.c     its connections, behind the redis_io port: RESP, cuts, lost answers
+ *   broker.c   a model of Kafka, behind the consumer and producer ports
+ *   traffic.c  the scans, and what they should come to
+ *   world.c    time and instances: turns the crank
+ *   judge.c    the invariants
+ *
+ * Everything that happens is a function of the seed.
+ */
+#ifndef TESTS_SIM_SIM_H
+#define TESTS_SIM_SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stages/outlet/redis_io.h"
+
+enum { INSTANCES = 2, PARTITIONS = 3, STREAMS_MAX = 4 };
+
+/* What may go wrong; each seed draws some. */
+enum fault {
+    FAULT_CRASH, FAULT_PAUSE, FAULT_REBALANCE, FAULT_COMMIT_RETRY, FAULT_ACK_LOST,
+    FAULT_PRODUCER_FATAL, FAULT_CUT_LINK, FAULT_ANSWER_LOST, FAULT_FAILOVER, FAULT_FLUSH,
+    FAULT_REFUSE, FAULT_EVICT,
+    FAULTS
+};
+
+/* Chance: xorshift*, one per world. */
+struct dice {
+    uint64_t state;
+    uint32_t faults;                /* bit per fault that may happen in this seed        */
+    bool     healing;               /* nothing goes wrong any more                       */
+    uint64_t happened[FAULTS];
+};
+
+extern const char *const fault_names[FAULTS];
+
+void     dice_begin(struct dice *, uint64_t seed);
+uint64_t dice_next(struct dice *);
+uint32_t dice_roll(struct dice *, uint32_t sides);                 /* 0 … sides − 1 */
+bool     dice_chance(struct dice *, uint32_t per_million);
+/* Does this fault happen now?  Counts it. */
+bool     dice_fault(struct dice *, enum fault, uint32_t per_million);
+
+/* The first thing forbidden that anybody saw; "" = none.  Printed with the seed. */
+extern char complaint[512];
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ── Redis ────────────────────────────────────────────────────────────────── */
+
+struct server;
+
+struct server *server_create(struct dice *);
+void           server_destroy(struct server *);
+void           server_snapshot(struct server *);  /* what a replica has                 */
+bool           server_failover(struct server *);  /* back to the snapshot, all cut off   */
+void           server_flush(struct server *);
+bool           server_evict(struct server *);     /* one bucket goes                    */
+bool           server_lost_data(const struct server *); /* a fail-over, a flush: ever    */
+int            server_open_io(struct server *, uint32_t streams, struct redis_io *);
+
+/* Seen from outside, as it is now.  `field` "" for a string key.  NULL = not there. */
+const char *server_get(const struct server *, const char *key, const char *field,
+                       size_t *length);
+void        server_each(const struct server *, const char *key,
+                        void (*each)(void *self, const char *field, size_t field_length,
+                                     const char *value, size_t length), void *self);
+
+/* wire.c: one command of one connection; the reply goes to the connection. */
+struct argument { const char *bytes; size_t length; };
+struct reply    { char *bytes; size_t used, size; };
+struct session  { bool in_multi, dirty; char watched[128]; uint32_t watched_version;
+                  struct reply queued; uint32_t queued_count; };
+void server_command(struct server *, struct session *, const struct argument *, uint32_t count,
+                    struct reply *);
+void reply_add(struct reply *, const char *bytes, size_t length);
+struct dice *server_dice(struct server *);
+uint32_t     server_generation(const struct server *);   /* rises when all are cut off */
+
+/* ── Kafka ────────────────────────────────────────────────────────────────── */
+
+struct broker;
+struct consumer;
+struct producer;
+
+/* A record of the scan topic.  value NULL = null value. */
+struct message {
+    char    *key, *value;
+    uint32_t key_length, length;
+    int64_t  kafka_ms;
+};
+
+/* A record of an output topic, in the order of its arrival. */
+struct told {
+    uint8_t  topic;             /* enum output_topic                                     */
+    char    *key, *value;       /* NUL-terminated copies                                  */
+    uint32_t length;
+    int32_t  source_partition;  /* dead letters: headers source-partition, source-offset   */
+    int64_t  source_offset;
+};
+
+struct broker *broker_create(struct dice *, const int64_t *now_ms);
+void           broker_destroy(struct broker *);
+/* The scan topic: appended whole, then let be seen as time goes on. */
+void           broker_append(struct broker *, int32_t partition, const struct message *);
+void           broker_show(struct broker *, uint32_t records);   /* so many more arrive */
+bool           broker_shown(const struct broker *);              /* all of them         */
+int64_t        broker_end(const struct broker *, int32_t partition);
+const struct message *broker_message(const struct broker *, int32_t partition, int64_t offset);
+/* Instances come and go. */
+void           broker_open(struct broker *, int instance, struct consumer *, struct producer *);
+void           broker_died(struct broker *, int instance);
+void           broker_expire(struct broker *, int instance);     /* away too long       */
+void           broker_rebalance(struct broker *);
+void           broker_turn(struct broker *);
+int            broker_holder(const struct broker *, int32_t partition);  /* -1 = none    */
+int64_t        broker_committed(const struct broker *, int32_t partition);
+/* What was told; `heard` is called at each arrival. */
+uint32_t       broker_told(const struct broker *);
+const struct told *broker_told_at(const struct broker *, uint32_t i);
+void           broker_listen(struct broker *, void (*heard)(void *, const struct told *),
+                             void *self);
+bool           broker_quiet(const struct broker *);              /* nothing in flight    */
+
+/* ── Traffic ──────────────────────────────────────────────────────────────── */
+
+enum { PARCELS = 180, EVENTS_PER_PARCEL_MAX = 24 };
+
+/* What the log says of one parcel: its distinct scans, in no order. */
+struct expected {
+    char     number[20];
+    uint32_t count;
+    bool     lives;               /* has a second life: its history is not compared       */
+    struct { uint32_t at_s; uint8_t code; char facility[8]; } scans[EVENTS_PER_PARCEL_MAX];
+};
+
+struct traffic {
+    struct expected parcels[PARCELS];
+    uint32_t        scans, broken, nulls, repeats;
+};
+
+/* Fills the broker's scan topic; equal seeds give equal logs. */
+void traffic_make(struct traffic *, uint64_t seed, struct broker *);
+/* A broken record's value is recognised by its first byte. */
+bool traffic_is_broken(const struct message *);
+enum { TRAFFIC_BASE_S = 1794268800 /* 2026-11-10T00:00:00Z */, TRAFFIC_END_S = 40 * 86400 };
+
+/* ── The world ────────────────────────────────────────────────────────────── */
+
+struct world {
+    struct dice     dice;
+    struct broker  *broker;
+    struct server  *server;
+    struct traffic *traffic;
+    int64_t         now_ms;
+    uint64_t        now_ns, steps;
+    bool            idle_advance;
+};
+
+/* Runs a seed to its quiet end.  `faults` as drawn, or fewer.  The first complaint ends it. */
+struct world *world_run(uint64_t seed, uint32_t faults, uint32_t instances, bool idle_advance);
+void          world_destroy(struct world *);
+
+/* ── The judge ────────────────────────────────────────────────────────────── */
+
+void judge_hears(void *world, const struct told *);       /* at each arrival         */
+void judge_alone(const struct world *);                   /* against the log          */
+void judge_against(const struct world *, const struct world *reference);
+
+#endif

@@ -1,0 +1,308 @@
+/* world.c - time and instances: turns the crank. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/check.h"
+#include "pipeline/clock.h"
+#include "pipeline/config.h"
+#include "pipeline/env.h"
+#include "pipeline/error.h"
+#include "pipeline/graph.h"
+#include "stages/outlet/mark.h"
+#include "stages/ports.h"
+#include "stages/settings.h"
+#include "stages/topology.h"
+#include "tests/sim/sim.h"
+
+enum { LINKS_MAX = 16, STEPS_MAX = 3000000, HEAL_MS_MAX = 60000, SMALL = 16 };
+
+struct instance {
+    struct graph *graph;
+    int64_t       away_until_ms;    /* dead or paused until then                        */
+    bool          paused;
+};
+
+/* One world at a time: the ports and the clock have no other way to find it. */
+static struct world    *here;
+static struct instance  instances[INSTANCES];
+static int              opening;    /* whose ports are being opened                     */
+static struct config   *config;
+
+static int open_consumer(const struct config *c, void (*wake)(void *), void *wake_self,
+                         struct consumer *consumer)
+{
+    (void)c, (void)wake, (void)wake_self;
+    broker_open(here->broker, opening, consumer, NULL);
+    return 0;
+}
+
+static int open_producer(const struct config *c, void (*wake)(void *), void *wake_self,
+                         bool (*header)(const void *, size_t, const char **, const void **,
+                                        size_t *),
+                         struct producer *producer)
+{
+    (void)c, (void)wake, (void)wake_self, (void)header;
+    broker_open(here->broker, opening, NULL, producer);
+    return 0;
+}
+
+static int open_redis(const struct config *c, uint32_t streams, struct redis_io *io)
+{
+    (void)c;
+    return server_open_io(here->server, streams, io);
+}
+
+static bool no_header(const void *message, size_t i, const char **name, const void **value,
+                      size_t *length)
+{
+    (void)message, (void)i, (void)name, (void)value, (void)length;
+    return false;
+}
+
+static uint64_t clock_ns(void *self) { (void)self; return here->now_ns; }
+static int64_t clock_ms(void *self) { (void)self; return here->now_ms; }
+
+/* The product's own plan with smaller pools: a life of an instance is short here. */
+static const struct graph_plan *plan_small(void)
+{
+    static struct graph_link links[LINKS_MAX];
+    static struct graph_plan plan;
+
+    plan = *topology_plan(config);
+    CHECK(plan.links_count <= LINKS_MAX);
+    memcpy(links, plan.links, plan.links_count * sizeof links[0]);
+    for (size_t i = 0; i < plan.links_count; i++) {
+        links[i].depth = SMALL;
+        links[i].outstanding_max = SMALL * 2;
+    }
+    plan.links = links;
+    return &plan;
+}
+
+static void config_make(bool idle_advance)
+{
+    static const char *const fixed[] = {
+        "redis.buckets=8", "redis.connections=2", "checkpoint.interval=200ms",
+        "checkpoint.records_max=100", "progress.interval=5s", "model.cells_max=128",
+        "retention.linger=100d", "http.listen=", "kafka.start=earliest", NULL};
+    size_t rows;
+    const struct config_row *table = settings_rows(&rows);
+
+    config = config_create(table, rows);
+    CHECK(config != NULL);
+    for (size_t i = 0; fixed[i] != NULL; i++)
+        if (config_set(config, fixed[i]) != 0)
+            complain("configuration: %s", error_text());
+    config_set(config, idle_advance ? "clock.idle_advance=true" : "clock.idle_advance=false");
+    if (config_finish(config) != 0)
+        complain("configuration: %s", error_text());
+}
+
+static void instance_begin(int i)
+{
+    opening = i;
+    instances[i] = (struct instance){.graph = graph_create(plan_small(), config)};
+    if (instances[i].graph == NULL)
+        complain("instance %d does not start: %s", i, error_text());
+}
+
+static void instance_crash(int i)
+{
+    graph_destroy(instances[i].graph);
+    instances[i].graph = NULL;
+    broker_died(here->broker, i);
+    instances[i].away_until_ms = here->now_ms + 50 + dice_roll(&here->dice, 500);
+}
+
+static void instance_pause(int i)
+{
+    instances[i].paused = true;
+    instances[i].away_until_ms = here->now_ms + 500 + dice_roll(&here->dice, 12000);
+}
+
+/* One turn of one stage of one instance. */
+static void instance_step(int i)
+{
+    struct instance *instance = &instances[i];
+    struct dice *dice = &here->dice;
+
+    if (instance->away_until_ms > here->now_ms) {
+        if (instance->paused && dice_chance(dice, 300))
+            broker_expire(here->broker, i);
+        return;
+    }
+    if (instance->graph == NULL)
+        instance_begin(i);
+    instance->paused = false;
+    if (complaint[0] != '\0')
+        return;
+    if (dice_fault(dice, FAULT_CRASH, 250)) {
+        instance_crash(i);
+        return;
+    }
+    if (dice_fault(dice, FAULT_PAUSE, 100)) {
+        instance_pause(i);
+        return;
+    }
+    uint32_t stage = dice_roll(dice, graph_stages(instance->graph));
+    int turns = dice_chance(dice, 200000) ? 8 : 1;
+
+    for (int n = 0; n < turns; n++)
+        graph_step(instance->graph, stage, here->now_ns);
+    if (graph_failed(instance->graph))
+        complain("instance %d gave up: %s", i, error_text());
+}
+
+/* A lost bucket is noticed when state is streamed in: everybody starts again. */
+static void evict(struct dice *dice)
+{
+    if (!server_evict(here->server)) {
+        dice->happened[FAULT_EVICT]--;
+        return;
+    }
+    for (int i = 0; i < INSTANCES; i++)
+        if (instances[i].graph != NULL)
+            instance_crash(i);
+}
+
+static void misfortune(void)
+{
+    struct dice *dice = &here->dice;
+
+    if (dice_chance(dice, 300))
+        server_snapshot(here->server);
+    if (dice_fault(dice, FAULT_FAILOVER, 120) && !server_failover(here->server))
+        dice->happened[FAULT_FAILOVER]--;
+    if (dice_fault(dice, FAULT_FLUSH, 50))
+        server_flush(here->server);
+    if (dice_fault(dice, FAULT_EVICT, 60))
+        evict(dice);
+    if (dice_fault(dice, FAULT_REBALANCE, 200))
+        broker_rebalance(here->broker);
+}
+
+static void turn(uint32_t count)
+{
+    here->now_ns += 20000 + dice_roll(&here->dice, 1500000);
+    here->now_ms = (int64_t)(here->now_ns / 1000000);
+    here->steps++;
+    broker_turn(here->broker);
+    misfortune();
+    instance_step((int)dice_roll(&here->dice, count));
+}
+
+static bool partition_done(int32_t p)
+{
+    char key[128];
+    struct mark mark;
+    size_t length;
+
+    key_print(key, sizeof key, "peakline", "scans", p, "mark");
+    const char *text = server_get(here->server, key, "", &length);
+
+    return text != NULL && mark_parse(text, length, &mark) == 0 &&
+           mark.offset == broker_end(here->broker, p) &&
+           broker_committed(here->broker, p) == mark.offset;
+}
+
+static bool all_done(void)
+{
+    for (int32_t p = 0; p < PARTITIONS; p++)
+        if (!partition_done(p))
+            return false;
+    return broker_shown(here->broker) && broker_quiet(here->broker);
+}
+
+/* Nothing goes wrong any more: it must come to rest, and stay so for two checkpoints. */
+static void heal(uint32_t count)
+{
+    int64_t since_ms = here->now_ms, rest_ms = 0;
+
+    here->dice.healing = true;
+    for (uint32_t i = 0; i < count; i++)
+        instances[i].away_until_ms = 0;
+    while (complaint[0] == '\0') {
+        turn(count);
+        if (!all_done())
+            rest_ms = here->now_ms;
+        else if (here->now_ms - rest_ms > 2000)
+            return;
+        if (here->now_ms - since_ms > HEAL_MS_MAX)
+            complain("not at rest %d s after the last fault", HEAL_MS_MAX / 1000);
+    }
+}
+
+/* An orderly end: everything comes home, or fini says so. */
+static void stop(uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (instances[i].graph != NULL)
+            graph_stop(instances[i].graph);
+    for (uint32_t n = 0; n < 400000 && complaint[0] == '\0'; n++) {
+        uint32_t halted = 0;
+
+        turn(count);
+        for (uint32_t i = 0; i < count; i++)
+            halted += instances[i].graph == NULL || graph_halted(instances[i].graph);
+        if (halted == count)
+            return;
+    }
+    complain("the drain does not end");
+}
+
+static void instances_end(void)
+{
+    for (int i = 0; i < INSTANCES; i++) {
+        if (instances[i].graph != NULL)
+            graph_destroy(instances[i].graph);
+        instances[i] = (struct instance){.graph = NULL};
+    }
+    config_destroy(config);
+    clock_use(NULL);
+    env_seed(0);
+}
+
+struct world *world_run(uint64_t seed, uint32_t faults, uint32_t count, bool idle_advance)
+{
+    static const struct clock_source source = {clock_ns, clock_ms, clock_ns, NULL};
+    struct world *w = calloc(1, sizeof *w);
+
+    CHECK(w != NULL);
+    here = w;
+    dice_begin(&w->dice, seed ^ 0xC0FFEE);
+    w->dice.faults = faults;
+    w->idle_advance = idle_advance;
+    w->now_ms = ((int64_t)TRAFFIC_BASE_S + TRAFFIC_END_S + 60) * 1000;
+    w->now_ns = (uint64_t)w->now_ms * 1000000;
+    w->broker = broker_create(&w->dice, &w->now_ms);
+    w->server = server_create(&w->dice);
+    w->traffic = calloc(1, sizeof *w->traffic);
+    CHECK(w->traffic != NULL);
+    traffic_make(w->traffic, seed, w->broker);
+    clock_use(&source);
+    env_seed(seed + 1);
+    ports = (struct ports){.consumer_open = open_consumer, .message_header = no_header,
+                           .producer_open = open_producer, .redis_open = open_redis};
+    config_make(idle_advance);
+    broker_listen(w->broker, judge_hears, w);
+    for (uint32_t i = 0; i < count && complaint[0] == '\0'; i++)
+        instance_begin((int)i);
+    while (!broker_shown(w->broker) && complaint[0] == '\0' && w->steps < STEPS_MAX) {
+        if (dice_chance(&w->dice, 12000))
+            broker_show(w->broker, 1 + dice_roll(&w->dice, 16));
+        turn(count);
+    }
+    heal(count);
+    stop(count);
+    instances_end();
+    return w;
+}
+
+void world_destroy(struct world *w)
+{
+    broker_destroy(w->broker);
+    server_destroy(w->server);
+    free(w->traffic);
+    free(w);
+}

@@ -1,0 +1,207 @@
+/* names: beside a plain array of texts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "pipeline/error.h"
+#include "stages/parcel/names.h"
+#include "tests/unit/parcel_random.h"
+
+enum { TEXTS = 20000 };
+
+static size_t text_of(uint32_t which, char text[64])
+{
+    int length = snprintf(text, 64, "%u-abcdefghijklmnopqrstuvwxyz", which);
+
+    return which % 3 == 0 ? strcspn(text, "-") : (size_t)(length < 32 ? length : 32);
+}
+
+static void equals_an_array(void **state)
+{
+    struct names  *names = names_create();
+    name_id       *ids = calloc(TEXTS, sizeof *ids), highest = 0;
+    struct random  r = {1};
+
+    (void)state;
+    assert_non_null(ids);
+    for (int step = 0; step < 100000; step++) {
+        uint32_t which = random_below(&r, TEXTS);
+        char     text[64];
+        size_t   length = text_of(which, text);
+
+        assert_int_equal(names_find(names, NAME_PLACE, text, length), ids[which]);
+        if (random_one_in(&r, 3))
+            continue;
+        name_id id = names_intern(names, NAME_PLACE, text, length);
+
+        assert_int_equal(id, ids[which] != 0 ? ids[which] : highest + 1);
+        if (ids[which] == 0)
+            ids[which] = ++highest;
+        assert_int_equal(names_count(names, NAME_PLACE), highest);
+    }
+    for (uint32_t which = 0; which < TEXTS; which++) {
+        char text[64];
+
+        text[text_of(which, text)] = '\0';
+        assert_string_equal(names_text(names, NAME_PLACE, ids[which]),
+                            ids[which] == 0 ? "" : text);
+    }
+    assert_int_equal(names_count(names, NAME_SERVICE), 0);
+    assert_int_equal(names_refused(names), 0);
+    free(ids);
+    names_destroy(names);
+}
+
+/* Enough texts that some share their 32-bit hash (100 pairs expected). */
+static void a_million(void **state)
+{
+    struct names *names = names_create();
+
+    (void)state;
+    for (uint32_t which = 0; which < 1000000; which++) {
+        char   text[64];
+        size_t length = text_of(which, text);
+
+        if (names_intern(names, NAME_PLACE, text, length) != which + 1)
+            fail_msg("%.*s", (int)length, text);
+    }
+    for (uint32_t which = 0; which < 1000000; which++) {
+        char text[64];
+
+        text[text_of(which, text)] = '\0';
+        if (strcmp(names_text(names, NAME_PLACE, which + 1), text) != 0)
+            fail_msg("%s", text);
+    }
+    names_destroy(names);
+}
+
+static void what_is_no_name(void **state)
+{
+    struct names *names = names_create();
+    char          longest[NAME_LENGTH_MAX + 1];
+
+    (void)state;
+    memset(longest, 'x', sizeof longest);
+    assert_int_equal(names_intern(names, NAME_PLACE, "", 0), NAME_NONE);
+    assert_int_equal(names_refused(names), 0);
+    assert_int_equal(names_intern(names, NAME_PLACE, longest, NAME_LENGTH_MAX + 1), NAME_NONE);
+    assert_int_equal(names_refused(names), 1);
+    assert_int_equal(names_intern(names, NAME_PLACE, longest, NAME_LENGTH_MAX), 1);
+    assert_int_equal(strlen(names_text(names, NAME_PLACE, 1)), NAME_LENGTH_MAX);
+    assert_string_equal(names_text(names, NAME_PLACE, NAME_NONE), "");
+    assert_string_equal(names_text(names, NAME_PLACE, 2), "");
+    assert_string_equal(names_text(names, NAME_PLACE, 5000), "");
+    assert_string_equal(names_text(names, NAME_PLACE, UINT32_MAX), "");
+    names_destroy(names);
+}
+
+static void full_dictionary_refuses(void **state)
+{
+    struct names *names = names_create();
+
+    (void)state;
+    for (uint32_t which = 0; which < 300; which++) {
+        char   text[64];
+        size_t length = text_of(which, text);
+
+        assert_int_equal(names_intern(names, NAME_SERVICE, text, length),
+                         which < SERVICES_MAX ? which + 1 : NAME_NONE);
+    }
+    assert_int_equal(names_refused(names), 300 - SERVICES_MAX);
+    assert_int_equal(names_intern(names, NAME_SERVICE, "0", 1), 1);
+    names_destroy(names);
+}
+
+static void restored_in_any_order(void **state)
+{
+    struct names *names = names_create();
+    struct random r = {2};
+    uint32_t      order[3000];
+    char          text[64];
+
+    (void)state;
+    for (uint32_t i = 0; i < 3000; i++)
+        order[i] = i;
+    for (uint32_t i = 2999; i > 0; i--) {
+        uint32_t j = random_below(&r, i + 1), one = order[i];
+
+        order[i] = order[j];
+        order[j] = one;
+    }
+    for (uint32_t i = 0; i < 3000; i++) {
+        size_t length = text_of(order[i], text);
+
+        assert_int_equal(names_restore(names, NAME_PLACE, order[i] + 1, text, length), 0);
+        assert_int_equal(names_dirty_first(names, NAME_PLACE),
+                         names_count(names, NAME_PLACE) + 1);
+    }
+    for (uint32_t which = 0; which < 3000; which++) {
+        size_t length = text_of(which, text);
+
+        assert_int_equal(names_intern(names, NAME_PLACE, text, length), which + 1);
+    }
+    assert_int_equal(names_intern(names, NAME_PLACE, "new", 3), 3001);
+    assert_int_equal(names_dirty_first(names, NAME_PLACE), 3001);
+    names_destroy(names);
+}
+
+static void contradictions_are_refused(void **state)
+{
+    struct names *names = names_create();
+
+    (void)state;
+    assert_int_equal(names_restore(names, NAME_PLACE, 5, "HGH", 3), 0);
+    assert_int_equal(names_restore(names, NAME_PLACE, 5, "HGH", 3), 0);
+    assert_string_equal(names_text(names, NAME_PLACE, 4), "");
+    assert_int_equal(names_restore(names, NAME_PLACE, 5, "PVG", 3), -1);
+    assert_non_null(strstr(error_text(), "HGH"));
+    assert_int_equal(names_restore(names, NAME_PLACE, 6, "HGH", 3), -1);
+    assert_int_equal(names_restore(names, NAME_PLACE, 0, "CAN", 3), -1);
+    assert_int_equal(names_restore(names, NAME_PLACE, NAMES_MAX + 1u, "CAN", 3), -1);
+    assert_int_equal(names_restore(names, NAME_SERVICE, 256, "CAN", 3), -1);
+    assert_int_equal(names_restore(names, NAME_PLACE, 7, "", 0), -1);
+    assert_int_equal(names_restore(names, NAME_PLACE, NAMES_MAX, "CAN", 3), 0);
+    assert_int_equal(names_count(names, NAME_PLACE), NAMES_MAX);
+    assert_int_equal(names_intern(names, NAME_PLACE, "SZX", 3), NAME_NONE);
+    names_destroy(names);
+}
+
+static void dirty_since_clean(void **state)
+{
+    struct names *names = names_create();
+
+    (void)state;
+    assert_int_equal(names_dirty_first(names, NAME_PLACE), 1);
+    names_intern(names, NAME_PLACE, "A", 1);
+    assert_int_equal(names_dirty_first(names, NAME_PLACE), 1);
+    names_clean(names);
+    assert_int_equal(names_dirty_first(names, NAME_PLACE), 2);
+    names_intern(names, NAME_PLACE, "A", 1);
+    assert_int_equal(names_count(names, NAME_PLACE), 1);
+    names_intern(names, NAME_PLACE, "B", 1);
+    assert_int_equal(names_count(names, NAME_PLACE), 2);
+    assert_int_equal(names_dirty_first(names, NAME_PLACE), 2);
+    assert_int_equal(names_dirty_first(names, NAME_SERVICE), 1);
+    assert_int_equal(names_restore(names, NAME_PLACE, 9, "C", 1), 0);
+    assert_int_equal(names_dirty_first(names, NAME_PLACE), 2); /* B is still to be written */
+    names_destroy(names);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equals_an_array),
+        cmocka_unit_test(a_million),
+        cmocka_unit_test(what_is_no_name),
+        cmocka_unit_test(full_dictionary_refuses),
+        cmocka_unit_test(restored_in_any_order),
+        cmocka_unit_test(contradictions_are_refused),
+        cmocka_unit_test(dirty_since_clean),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
