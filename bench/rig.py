@@ -39,7 +39,7 @@ def options(name, description):
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE",
                         help="a further setting of peakline")
     parser.add_argument("--keep", metavar="DIR",
-                        help="keep the servers' data (and the filled topic) there, and use it again")
+                        help="keep the servers' data and the filled topic there, use it again")
     parser.add_argument("--json", action="store_true", help="print nothing but the JSON object")
     return parser
 
@@ -140,10 +140,18 @@ class Rig:
         signal.signal(signal.SIGINT, previous)
 
     def _service(self, name, verb, *words):
-        done = subprocess.run([SERVICES / name, verb, self.dir, *words], text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        if done.returncode != 0:
-            raise BenchError(f"{name} did not start: {done.stderr.strip()}")
+        # In a session of its own, and told to end: killed, it would leave its server behind.
+        script = subprocess.Popen([SERVICES / name, verb, self.dir, *words], text=True,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                  start_new_session=True)
+        try:
+            said = script.communicate()[1]
+        except BaseException:
+            script.terminate()
+            script.wait()
+            raise
+        if script.returncode != 0:
+            raise BenchError(f"{name} did not start: {said.strip()}")
 
     def fill(self, peakload, scans, parcels, seed):
         """Fills the topic, or finds it filled: {"scans", "parcels", "ends", …}."""

@@ -59,12 +59,15 @@ static void futex_wait(const void *at, uint32_t expected, const struct timespec 
                   NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
+/* ck hands its waiter pieces of its own choosing; a runner sleeps to its deadline in one. */
+static _Thread_local struct timespec sleep_until;
+
 static void ec_wait(const struct ck_ec_wait_state *state, const uint32_t *at, uint32_t expected,
-                    const struct timespec *deadline)
+                    const struct timespec *piece)
 {
-    CHECK(state != NULL);
-    CHECK(at != NULL);
-    futex_wait(at, expected, deadline);
+    CHECK(state != NULL && at != NULL);
+    CHECK(piece != NULL);
+    futex_wait(at, expected, &sleep_until);
 }
 
 static void ec_wake(const struct ck_ec_ops *ops, const uint32_t *at)
@@ -128,6 +131,7 @@ bool wake_wait(struct wake *wake, uint32_t value, int64_t ms)
     CHECK_MAGIC(wake, WAKE_MAGIC);
     CHECK(ms >= 0);
     CHECK(ck_ec_deadline(&deadline, &ec_mode, &length) == 0);
+    sleep_until = deadline;
     return ck_ec32_wait(&wake->count, &ec_mode, value, &deadline) == 0;
 }
 

@@ -99,23 +99,22 @@ static void tell_changes(struct track *t, struct partition *p, const struct parc
         tell_alert(t, p, parcel, &parcel->unsent[i], offset);
 }
 
-/* What a change of state means to whoever waits: moving, in customs, with the courier … */
+/* What a change of state means to whoever waits: on its way, in customs, with the courier … */
 static int state_class(enum parcel_state state)
 {
     switch (state) {
+    case STATE_EXPORT_CUSTOMS:
+    case STATE_IMPORT_CUSTOMS:
+        return 1;
     case STATE_UNKNOWN:
     case STATE_LABELLED:
     case STATE_DECLARED:
-        return 0;
     case STATE_COLLECTED:
     case STATE_IN_TRANSIT:
     case STATE_LINE_HAUL:
-        return 1;
-    case STATE_EXPORT_CUSTOMS:
-    case STATE_IMPORT_CUSTOMS:
-        return 2;
+        return 0;
     default:
-        return 3 + (int)state;
+        return 2 + (int)state;
     }
 }
 

@@ -15,7 +15,8 @@ static void add(struct journey *j, int priority, enum code code, uint16_t at, ui
     j->priority[j->count] =
         (uint8_t)(priority == MUST ? MUST : priority + (int)random_below(j->random, SPREAD));
     j->step[j->count++] = (struct step) {
-        .at_ms = j->now_s * 1000 + random_below(j->random, 1000), .code = (uint8_t)code, .facility = at, .next = next,
+        .at_ms = j->now_s * 1000 + random_below(j->random, 1000), .code = (uint8_t)code,
+        .facility = at, .next = next,
         .delay = (uint8_t)random_below(j->random, 12)};
 }
 

@@ -146,7 +146,8 @@ static int set_block(struct output *o, struct yaml *y, const yaml_node_t *block,
         const yaml_node_t *value = yaml_document_get_node(&y->document, pair->value);
         char name[NAME_MAX_BYTES];
         int length = yaml_text(key) == NULL
-            ? -1 : snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "", yaml_text(key));
+            ? -1
+            : snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "", yaml_text(key));
 
         if (length < 0 || length >= (int)sizeof name)
             return say("%s:%d: no name of a setting", y->file, yaml_line(key));

@@ -347,10 +347,12 @@ void model_learn(struct model *m, enum model_family family, struct model_key key
 
 /* ── Asking ──────────────────────────────────────────────────────────────────────────── */
 
-/* What one sample's weight in this cell is worth now. */
-static double worth_of(const struct cell *c, struct moment now)
+/* What a weight of 1 in this cell is worth now, in samples. */
+static double worth_of(const struct cell *c, struct moment now, double in_this_era)
 {
-    return c->era > now.era ? 1 : (double)(era_factor(now.era - c->era) / now.weight);
+    if (c->era == now.era)
+        return in_this_era;
+    return c->era > now.era ? 1 : in_this_era * (double)era_factor(now.era - c->era);
 }
 
 /* P = (c + w P_parent) / (n + w) from the finest level down, multiplied out: each level's
@@ -359,6 +361,7 @@ static bool blend_make(const struct model *m, enum model_family family, struct m
                        uint32_t now_s, struct blend *blend, struct quantiles *answer)
 {
     struct moment now = moment_of(m, now_s);
+    double        in_this_era = 1 / (double)now.weight;
     double        left = 1; /* share that the coarser levels divide among them */
 
     CHECK_MAGIC(m, MODEL_MAGIC);
@@ -367,7 +370,7 @@ static bool blend_make(const struct model *m, enum model_family family, struct m
     for (uint32_t level = levels_of(key); answer->known && level-- > 0;) {
         const struct cell *c = level == 0 ? &m->cells[family]
                                           : cell_find(m, cell_key(family, level, key));
-        double worth = c == NULL ? 0 : worth_of(c, now);
+        double worth = c == NULL ? 0 : worth_of(c, now, in_this_era);
         double samples = c == NULL ? 0 : (double)c->h.total * worth;
         double parent = level == 0 ? FLAT_SAMPLES : m->shrink;
 

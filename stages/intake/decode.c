@@ -36,6 +36,7 @@ enum {
     AHEAD_BYTES = 320                            /* of each                                    */
 };
 
+_Static_assert(FLIGHTS * SCRATCH == DECODE_SCRATCH, "DECODE_SCRATCH");
 _Static_assert(RAW_RECORDS <= SCANS_RECORDS, "one SCANS batch takes all of a RAW batch");
 
 /* A RAW batch on its way through us. */

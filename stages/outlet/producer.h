@@ -41,6 +41,7 @@ struct producer_ops {
 struct producer {
     const struct producer_ops *ops;
     void                      *self;
+    uint32_t                   bytes_max; /* values longer than this are not taken; 0 = not known */
 };
 
 /* -1 with the error trail.  `header` reads the headers of output.original (consumer_ops). */

@@ -30,6 +30,7 @@ enum {
     MESSAGES_MAX = 262144,             /* in flight                                        */
     BYTES_MAX = 256 * 1024 * 1024,
     REFUSALS_MAX = 1024,               /* not taken by librdkafka and not yet told           */
+    BESIDES_BYTES = 16 * 1024,         /* of a message, beside its value                     */
     CLOSE_MS = 3000, CLOSE_POLL_MS = 50
 };
 
@@ -161,6 +162,18 @@ static void engine_close(struct engine *engine)
     free(engine);
 }
 
+/* What librdkafka takes at most, less what key, headers and framing may need of it. */
+static uint32_t bytes_max(const struct engine *engine)
+{
+    char   text[24] = "";
+    size_t size = sizeof text;
+
+    CHECK(rd_kafka_conf_get(rd_kafka_conf(engine->rk), "message.max.bytes", text, &size) ==
+          RD_KAFKA_CONF_OK);
+    unsigned long most = strtoul(text, NULL, 10);
+    return most > 2 * BESIDES_BYTES ? (uint32_t)(most - BESIDES_BYTES) : (uint32_t)most / 2;
+}
+
 static const struct producer_ops ops;
 
 int producer_open_kafka(const struct config *config, void (*wake)(void *), void *wake_self,
@@ -180,7 +193,8 @@ int producer_open_kafka(const struct config *config, void (*wake)(void *), void 
         free(client);
         return -1;
     }
-    *producer = (struct producer){.ops = &ops, .self = client};
+    *producer = (struct producer){.ops = &ops, .self = client,
+                                  .bytes_max = bytes_max(client->engine)};
     return 0;
 }
 

@@ -11,7 +11,7 @@
  * A broker refuses a whole request for one message that is too large.  Such a batch is
  * sent again message by message, with nothing else under way, and the one that is
  * refused even so is cut to CUT_BYTES, then to half of that and so on, with its length
- * in the header `truncated`.
+ * in the header `truncated`.  What the client itself would not take is cut at once.
  */
 #include <stdio.h>
 #include <string.h>
@@ -146,22 +146,40 @@ static void send_alone(struct sink *sink, struct shipment *shipment)
     shipment->open += (uint32_t)taken;
 }
 
-/* Hands over what the client has room for; false = something is left. */
-static bool send(struct sink *sink, struct shipment *shipment)
+static bool too_long(const struct sink *sink, const struct output *output)
+{
+    return sink->producer.bytes_max > 0 && output->length > sink->producer.bytes_max;
+}
+
+/* As many as there is room for, in one call for all that may go as they are. */
+static void send_many(struct sink *sink, struct shipment *shipment)
 {
     const struct output *outputs = shipment->batch->records;
-    uint32_t             left = shipment->batch->count - shipment->given;
+    size_t               taken = 1, run = 1;
 
-    if (shipment->alone) {
-        if (shipment->open == 0)
-            send_alone(sink, shipment);
-    } else {
-        uint32_t taken = (uint32_t)sink->producer.ops->produce(
-            sink->producer.self, outputs + shipment->given, left, shipment);
+    while (taken == run && shipment->given < shipment->batch->count) {
+        uint32_t first = shipment->given, next = first;
 
-        shipment->given += taken;
-        shipment->open += taken;
+        while (next < shipment->batch->count && !too_long(sink, &outputs[next]))
+            next++;
+        run = next > first ? next - first : 1;
+        taken = next > first ? sink->producer.ops->produce(sink->producer.self, &outputs[first],
+                                                           run, shipment)
+                             : produce_cut(sink, &outputs[first], 1, shipment);
+        if (next == first)
+            metric_add(sink->truncated, taken);
+        shipment->given += (uint32_t)taken;
+        shipment->open += (uint32_t)taken;
     }
+}
+
+/* Hands over what the client has room for; false = later ones have to wait. */
+static bool send(struct sink *sink, struct shipment *shipment)
+{
+    if (!shipment->alone)
+        send_many(sink, shipment);
+    else if (shipment->open == 0)
+        send_alone(sink, shipment);
     return shipment->given == shipment->batch->count && !shipment->alone;
 }
 
@@ -197,6 +215,7 @@ static enum stage_verdict on_batch(struct stage *stage, struct batch *batch, uin
     shipment->batch = batch;
     shipment->given = shipment->failed = 0;
     shipment->too_large = shipment->alone = false;
+    shipment->cuts = 0;
     shipment->due_ns = 0;
     send_all(sink, now_ns);
     return STAGE_TAKEN;
@@ -212,8 +231,10 @@ static void note_failure(struct sink *sink, struct shipment *shipment,
     if (shipment->failed == 1)
         log_warning(ROOM, "partition %d: Kafka did not take a message, its batch is sent again: "
                     "%s", shipment->batch->partition, ack->text);
-    shipment->too_large = shipment->too_large || ack->too_large;
-    if (!ack->too_large || !shipment->alone || shipment->cuts >= CUTS_MAX)
+    if (!ack->too_large || shipment->cuts >= CUTS_MAX)
+        return;
+    shipment->too_large = true;
+    if (!shipment->alone)
         return;
     metric_add(sink->truncated, shipment->cuts == 0);
     shipment->cuts++;
@@ -250,20 +271,20 @@ static void count_outputs(struct sink *sink, const struct batch *batch)
             metric_add(sink->outputs[t], counts[t]);
 }
 
-/* The whole batch, or, alone, the one message that failed. */
-static void again(struct sink *sink, struct shipment *shipment, uint64_t now_ns)
+/* The whole batch, or, alone, the one message that failed.  What was too large is sent
+ * otherwise and need not wait; anything else hopes for better times: true. */
+static bool again(struct sink *sink, struct shipment *shipment, uint64_t now_ns)
 {
     uint32_t kept = shipment->alone ? shipment->given - 1 : 0;
+    bool     too_large = shipment->too_large;
 
     metric_add(sink->retries, shipment->given - kept);
     shipment->given = kept;
     shipment->failed = 0;
-    if (shipment->too_large && !shipment->alone) {
-        shipment->alone = true;
-        shipment->cuts = 0;
-    }
+    shipment->alone = shipment->alone || too_large;
     shipment->too_large = false;
-    shipment->due_ns = now_ns + sink->backoff_ns;
+    shipment->due_ns = too_large ? now_ns : now_ns + sink->backoff_ns;
+    return !too_large;
 }
 
 /* Finishes what has arrived, sends again what has not, and closes the ranks. */
@@ -282,10 +303,8 @@ static void settle(struct stage *stage, struct sink *sink, uint64_t now_ns)
             delivered = true;
             continue;
         }
-        if (shipment->open == 0 && shipment->failed > 0) {
-            again(sink, shipment, now_ns);
-            failed = true;
-        }
+        if (shipment->open == 0 && shipment->failed > 0)
+            failed = again(sink, shipment, now_ns) || failed;
         sink->line[i] = sink->line[kept];
         sink->line[kept++] = shipment;
     }

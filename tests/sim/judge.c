@@ -64,6 +64,15 @@ static bool knows(const struct parcel *parcel, uint64_t id)
     return false;
 }
 
+/* It came before: a repeat may outlive the record's memory of a resolved alert. */
+static bool heard_before(const struct broker *broker, const char *value)
+{
+    for (uint32_t i = 0; i + 1 < broker_told(broker); i++)
+        if (strcmp(broker_told_at(broker, i)->value, value) == 0)
+            return true;
+    return false;
+}
+
 void judge_hears(void *self, const struct told *told)
 {
     const struct world *w = self;
@@ -79,6 +88,8 @@ void judge_hears(void *self, const struct told *told)
         return;
     }
     if (strcmp(state, "OPENED") != 0 || member(told->value, "offset", offset, sizeof offset))
+        return;
+    if (heard_before(w->broker, told->value))
         return;
     if (!record_of(w->server, told->key, &parcel, &partition) ||
         !knows(&parcel, strtoull(id, NULL, 16)))

@@ -81,7 +81,7 @@ static void every_sentence_can_be_said(void **state)
 static int64_t threshold(const struct rules *rules, const char *service,
                          enum detector_number id, int i)
 {
-    const int64_t *thresholds = rules_thresholds(rules_of(rules, service), id);
+    const int64_t *thresholds = rules_thresholds(rules_of(rules, service), (uint8_t)id);
 
     assert_non_null(thresholds);
     return thresholds[i];
@@ -133,12 +133,13 @@ static void mistakes_are_named(void **state)
     const char *too_long[] = {"services.a-name-beyond-sixteen.detectors.lost.enabled=false", NULL};
     struct config *config = configured(too_long);
     size_t count = 0;
+    const struct config_row *rows = detect_rows(&count);
 
     (void)state;
     assert_null(rules_create(config));
     assert_non_null(strstr(error_text(), "a-name-beyond-sixteen"));
     config_destroy(config);
-    config = config_create(detect_rows(&count), count);
+    config = config_create(rows, count);
     assert_int_equal(config_set(config, "detectors.stalled.domestic_max=0s"), -1);
     assert_int_equal(config_set(config, "detectors.stalled.domestic_max=soon"), -1);
     assert_int_equal(config_set(config, "detectors.delivery-failed.warning_at=0"), -1);

@@ -41,6 +41,7 @@ static struct {
     uint32_t fail_from, fail_count;    /* these messages, by order of sending, are not taken */
     uint32_t large_from, large_count;  /* these are said to be too large */
     uint32_t limit;                    /* largest value */
+    uint32_t said_max;                 /* what the client says of it */
     uint32_t calls;
     const char *fatal;
     int      reopened, closed;
@@ -126,6 +127,7 @@ static int model_open(const struct config *config, void (*wake)(void *), void *w
     (void)wake_self;
     (void)header;
     producer->ops = &model_ops;
+    producer->bytes_max = kafka.said_max;
     return 0;
 }
 
@@ -203,6 +205,7 @@ static const struct stage_type stage_maker = {
 
 static struct graph *graph;
 static uint64_t      now_ns;
+static uint32_t      said_max;
 
 static const char *const kinds[KINDS] = {"raw", "scans", "rejects", "outputs", "writes"};
 static const struct graph_stage stages[] = {{&stage_maker, "in", 1}, {&stage_sink_kafka, "in", 1}};
@@ -216,6 +219,7 @@ static void begin(uint32_t batches, uint32_t messages, uint8_t topic, uint32_t l
     memset(&maker, 0, sizeof maker);
     kafka.room = kafka.ack_upto = UINT32_MAX;
     kafka.limit = LIMIT;
+    kafka.said_max = said_max;
     maker.batches = batches;
     maker.messages = messages;
     maker.topic = topic;
@@ -397,6 +401,24 @@ static void innocent_messages_are_not_truncated(void **state)
     end();
 }
 
+static void known_limit_cuts_at_once(void **state)
+{
+    (void)state;
+    said_max = LIMIT;
+    begin(1, 5, TOPIC_DEAD_LETTERS, 1000);
+    said_max = 0;
+    maker.large_tag = 2;
+    step(100);
+    assert_int_equal(maker.done, 1);
+    assert_int_equal(kafka.count, 5);
+    assert_int_equal(kafka.calls, 3);
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_int_equal(kafka.sent[i].tag, i);
+        assert_int_equal(kafka.sent[i].truncated, i == 2);
+    }
+    end();
+}
+
 static void only_the_large_one_is_cut(void **state)
 {
     uint32_t cut = 0;
@@ -411,7 +433,7 @@ static void only_the_large_one_is_cut(void **state)
         assert_true(!kafka.sent[i].truncated || kafka.sent[i].tag == 2);
     }
     assert_int_equal(cut, 1);
-    assert_int_equal(kafka.count, 5 + 6 + 1);
+    assert_int_equal(kafka.count, 5 + 6);
     end();
 }
 
@@ -442,6 +464,7 @@ int main(void)
         cmocka_unit_test(small_limit_truncates_further),
         cmocka_unit_test(innocent_messages_are_not_truncated),
         cmocka_unit_test(only_the_large_one_is_cut),
+        cmocka_unit_test(known_limit_cuts_at_once),
         cmocka_unit_test(fatal_error_makes_a_new_producer),
     };
 

@@ -206,10 +206,10 @@ static int say_drained(struct stage *stage, uint64_t now_ns)
     return 0;
 }
 
-static int emit_two(struct stage *stage, uint64_t now_ns)
+static int emit_too_many(struct stage *stage, uint64_t now_ns)
 {
-    for (int i = 0; i < 9; i++)
-        (void)feeder_tick(stage, now_ns); /* more than its burst, more than there is room */
+    for (int i = 0; i < 5; i++) /* its burst is 1, and the link takes 4 */
+        (void)feeder_tick(stage, now_ns);
     return 1;
 }
 
@@ -217,8 +217,9 @@ static void run_mistake(int which)
 {
     struct stage_type  wrong = feeder_type;
     struct graph_stage rows[] = {{&wrong, "in", 1}, {&eater_type, "out", 1}};
+    struct graph_link  shallow = {"feeder", "eater", KIND, 4, 8};
     struct graph_plan  plan = {
-        .stages = rows, .stages_count = 2, .links = links, .links_count = 1, .workers = 1,
+        .stages = rows, .stages_count = 2, .links = &shallow, .links_count = 1, .workers = 1,
     };
 
     memset(&test, 0, sizeof test);
@@ -228,7 +229,7 @@ static void run_mistake(int which)
     else if (which == 1)
         wrong.on_drain = say_drained; /* and goes on emitting in on_tick */
     else
-        wrong.on_tick = emit_two;
+        wrong.on_tick = emit_too_many;
     struct graph *graph = graph_create(&plan, NULL);
     for (int i = 0; i < 20; i++) {
         if (i == 5 && which == 1)

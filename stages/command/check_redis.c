@@ -1,0 +1,225 @@
+/* check_redis.c - does Redis answer, keep what it is given, take our writes, and does the
+ * state in it fit the topic?
+ */
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/config.h"
+#include "pipeline/error.h"
+#include "stages/command/check.h"
+#include "stages/outlet/mark.h"
+#include "stages/outlet/redis_address.h"
+#include "stages/serve/view.h"
+
+enum { VALUE_SIZE = 128, KEY_SIZE = 512, WAIT_S = 5 };
+
+static redisContext *connect_to(const struct redis_address *address)
+{
+    struct timeval wait = {.tv_sec = WAIT_S};
+    redisContext  *context = address->path[0] != '\0'
+                                 ? redisConnectUnixWithTimeout(address->path, wait)
+                                 : redisConnectWithTimeout(address->host,
+                                                           (int)strtol(address->port, NULL, 10),
+                                                           wait);
+
+    if (context != NULL && context->err == 0)
+        (void)redisSetTimeout(context, wait);
+    return context;
+}
+
+/* The command's answer; NULL with the error trail where there is none, or an error. */
+static redisReply *ask(redisContext *context, int count, const char **arguments)
+{
+    redisReply *reply = redisCommandArgv(context, count, arguments, NULL);
+
+    if (reply == NULL) {
+        (void)error_set("%s", context->errstr);
+    } else if (reply->type == REDIS_REPLY_ERROR) {
+        (void)error_set("%s", reply->str);
+        freeReplyObject(reply);
+        reply = NULL;
+    }
+    return reply;
+}
+
+static int tell(redisContext *context, int count, const char **arguments)
+{
+    redisReply *reply = ask(context, count, arguments);
+
+    if (reply == NULL)
+        return -1;
+    freeReplyObject(reply);
+    return 0;
+}
+
+#define TELL(context, ...)                                                       \
+    tell((context), (int)(sizeof((const char *[]) {__VA_ARGS__}) / sizeof(char *)), \
+         (const char *[]) {__VA_ARGS__})
+
+static int log_in(redisContext *context, const struct config *config)
+{
+    const char *user = config_text(config, "redis.user");
+    const char *password = config_text(config, "redis.password");
+    char        database[24];
+
+    (void)snprintf(database, sizeof database, "%" PRId64, config_integer(config, "redis.database"));
+    if (*password != '\0' && *user != '\0' && TELL(context, "AUTH", user, password) != 0)
+        return error_add("AUTH as %s", user);
+    if (*password != '\0' && *user == '\0' && TELL(context, "AUTH", password) != 0)
+        return error_add("AUTH");
+    if (TELL(context, "PING") != 0)
+        return error_add("PING");
+    if (TELL(context, "SELECT", database) != 0)
+        return error_add("SELECT %s", database);
+    return 0;
+}
+
+/* A line of INFO, "" = not there. */
+static const char *info_of(const char *info, const char *name, char value[VALUE_SIZE])
+{
+    size_t length = strlen(name);
+
+    value[0] = '\0';
+    for (const char *line = info; line != NULL; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, name, length) == 0 && line[length] == ':') {
+            (void)snprintf(value, VALUE_SIZE, "%.*s", (int)strcspn(line + length + 1, "\r\n"),
+                           line + length + 1);
+            break;
+        }
+    }
+    return value;
+}
+
+static void check_memory_policy(struct report *r, const char *info)
+{
+    char policy[VALUE_SIZE], used[VALUE_SIZE], most[VALUE_SIZE];
+
+    (void)info_of(info, "maxmemory_policy", policy);
+    (void)info_of(info, "used_memory_human", used);
+    (void)info_of(info, "maxmemory_human", most);
+    if (strcmp(policy, "noeviction") == 0)
+        report_ok(r, "redis maxmemory_policy", "noeviction; %s used of %s", used,
+                  strcmp(most, "0B") == 0 ? "what the machine has" : most);
+    else
+        report_failed(r, "redis maxmemory_policy",
+                      "CONFIG SET maxmemory-policy noeviction, and in redis.conf; any other drops "
+                      "parcels when memory runs short",
+                      "it is %s", policy);
+}
+
+static void check_server(struct report *r, const char *info)
+{
+    char version[VALUE_SIZE], role[VALUE_SIZE], appends[VALUE_SIZE];
+    bool valkey = *info_of(info, "valkey_version", version) != '\0';
+
+    if (!valkey)
+        (void)info_of(info, "redis_version", version);
+    report_ok(r, "redis", "%s %s", valkey ? "Valkey" : "Redis", version);
+    if (strcmp(info_of(info, "role", role), "master") != 0)
+        report_failed(r, "redis role", "set redis.address to the master", "it is a %s", role);
+    check_memory_policy(r, info);
+    report_ok(r, "redis persistence", "%s",
+              strcmp(info_of(info, "aof_enabled", appends), "1") == 0
+                  ? "append-only file"
+                  : "no append-only file: what a restart of Redis loses is read again from Kafka");
+}
+
+/* One transaction such as a checkpoint's, on a key of ours that expires. */
+static void check_writes(struct report *r, redisContext *context, const struct config *config)
+{
+    static const char fix[] = "let this user run WATCH, GET, MULTI, EXEC, SET, DEL, HSET, HGETALL, "
+                              "HMGET, HDEL on keys {GROUP:TOPIC:*}*";
+    char              key[KEY_SIZE];
+
+    (void)snprintf(key, sizeof key, "{%s:%s:check}:check", config_text(config, "kafka.group"),
+                   config_text(config, "kafka.topics.scans"));
+    bool taken = TELL(context, "WATCH", key) == 0 && TELL(context, "DEL", key) == 0
+                 && TELL(context, "HSET", key, "field", "value") == 0
+                 && TELL(context, "HMGET", key, "field") == 0
+                 && TELL(context, "HGETALL", key) == 0 && TELL(context, "HDEL", key, "field") == 0
+                 && TELL(context, "UNWATCH") == 0 && TELL(context, "MULTI") == 0
+                 && TELL(context, "SET", key, "value", "EX", "10") == 0
+                 && TELL(context, "GET", key) == 0 && TELL(context, "EXEC") == 0;
+
+    if (taken) {
+        report_ok(r, "redis writes", "a transaction on %s was taken", key);
+        return;
+    }
+    report_failed(r, "redis writes", fix, "%s", error_text());
+    error_clear();
+}
+
+/* Keyed state is as many parts as the topic had partitions when it was made. */
+static void check_state(struct report *r, const struct config *config, int64_t partitions)
+{
+    struct view           *view = view_open(config);
+    struct view_partitions found;
+    uint32_t               made_for = 0;
+    uint64_t               parcels = 0;
+
+    if (view == NULL || view_partitions(view, &found) != VIEW_FOUND) {
+        error_clear();
+        report_ok(r, "redis state", "none yet");
+    } else {
+        for (size_t i = 0; i < found.count; i++) {
+            made_for = found.list[i].present ? found.list[i].mark.partitions : made_for;
+            parcels += found.list[i].present ? found.list[i].mark.records : 0;
+        }
+        if (partitions > 0 && made_for != 0 && made_for != partitions)
+            report_failed(r, "redis state",
+                          "give the topic its partitions back, or begin under another kafka.group",
+                          "made for %" PRIu32 " partitions, the topic has %" PRId64, made_for,
+                          partitions);
+        else
+            report_ok(r, "redis state", "%" PRIu64 " parcels in %" PRIu32 " partitions", parcels,
+                      made_for);
+        view_partitions_free(&found);
+    }
+    if (view != NULL)
+        view_close(view);
+}
+
+static void check_session(struct report *r, redisContext *context, const struct config *config,
+                          int64_t partitions)
+{
+    if (log_in(context, config) != 0) {
+        report_failed(r, "redis", "set redis.user, redis.password and redis.database", "%s",
+                      error_text());
+        error_clear();
+        return;
+    }
+    redisReply *info = ask(context, 1, (const char *[]) {"INFO"});
+    if (info != NULL) {
+        check_server(r, info->str);
+        freeReplyObject(info);
+    } else {
+        report_failed(r, "redis", "let this user run INFO", "%s", error_text());
+        error_clear();
+    }
+    check_writes(r, context, config);
+    check_state(r, config, partitions);
+}
+
+void check_redis(struct report *r, const struct config *config, int64_t partitions)
+{
+    struct redis_address address;
+    const char          *text = config_text(config, "redis.address");
+
+    if (redis_address_parse(text, &address) != 0) {
+        report_failed(r, "redis", "set redis.address", "%s", error_text());
+        error_clear();
+        return;
+    }
+    redisContext *context = connect_to(&address);
+    if (context == NULL || context->err != 0)
+        report_failed(r, "redis", "start it, or set redis.address", "no answer from %s: %s", text,
+                      context != NULL ? context->errstr : "no memory");
+    else
+        check_session(r, context, config, partitions);
+    if (context != NULL)
+        redisFree(context);
+}
