@@ -23,6 +23,7 @@ struct noted apply_note(struct names *names, const struct scan *scan)
     n.origin = NOTE(NAME_PLACE, origin);
     n.dest = NOTE(NAME_PLACE, dest);
     n.carrier = NOTE(NAME_PLACE, carrier);
+    n.reason = NOTE(NAME_PLACE, reason);
     n.service = (uint8_t)NOTE(NAME_SERVICE, service);
 #undef NOTE
     return n;
@@ -61,7 +62,7 @@ static void state_from_history(struct parcel *parcel)
     uint32_t attempts = 0;
     bool found = false;
 
-    parcel->flags &= (uint16_t)~PARCEL_ARRIVED;
+    parcel->flags &= (uint16_t)~(PARCEL_ARRIVED | PARCEL_RETURNING);
     for (uint32_t i = parcel->history_count; i-- > 0;) {
         uint64_t entry = parcel->history[i];
         enum scan_code code = entry_code(entry);
@@ -70,6 +71,8 @@ static void state_from_history(struct parcel *parcel)
             attempts += code == SCAN_ATTEMPT_FAILED && !(entry_flags(entry) & ENTRY_MERGED);
             if (code == SCAN_DELIVERED || code == SCAN_STATION_IN)
                 parcel->flags |= PARCEL_ARRIVED;
+            if (code == SCAN_RETURN_START)
+                parcel->flags |= PARCEL_RETURNING;
         }
         if (found || !gives_state(parcel, entry))
             continue;
@@ -122,7 +125,8 @@ static void apply_place(struct parcel *parcel, const struct scan *scan, const st
 {
     if (n->next != NAME_NONE)
         parcel->next = n->next;
-    else if (scan->code == SCAN_DEPART || (scan->code == SCAN_ARRIVE && n->here == parcel->next))
+    else if (scan->code == SCAN_DEPART || scan->code == SCAN_REROUTED ||
+             (scan->code == SCAN_ARRIVE && n->here == parcel->next))
         parcel->next = NAME_NONE;
     if (n->here != NAME_NONE)
         parcel->at = n->here;
@@ -137,10 +141,6 @@ static void apply_state(struct parcel *parcel, const struct scan *scan, uint32_t
     parcel->state = (uint8_t)info->state;
     parcel->code = scan->code;
     parcel->state_s = at_s;
-    if (scan->code == SCAN_RETURN_START)
-        parcel->flags |= PARCEL_RETURNING;
-    if (scan->code == SCAN_RETURNED)
-        parcel->flags &= (uint16_t)~PARCEL_RETURNING;
 }
 
 static bool is_cross_border(enum scan_code code)
@@ -174,6 +174,8 @@ bool apply_scan(struct parcel *parcel, const struct scan *scan,
         parcel->flags |= PARCEL_CROSS_BORDER;
     if (scan->code == SCAN_DELIVERED || scan->code == SCAN_STATION_IN)
         parcel->flags |= PARCEL_ARRIVED;
+    if (scan->code == SCAN_RETURN_START)
+        parcel->flags |= PARCEL_RETURNING;
     if (!class->late) {
         apply_place(parcel, scan, n);
         apply_state(parcel, scan, n->at_s);

@@ -7,7 +7,7 @@
 
 /* The scan's names as numbers of the partition's dictionary. */
 struct noted {
-    name_id  here, next, origin, dest, carrier;
+    name_id  here, next, origin, dest, carrier, reason;
     uint8_t  service;
     uint32_t at_s;          /* event time */
 };

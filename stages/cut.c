@@ -252,11 +252,17 @@ static uint32_t put_records(struct track *t, struct partition *p)
 
 /* ── The cut ──────────────────────────────────────────────────────────────── */
 
+static bool has_deferred(const struct partition *p)
+{
+    return p->must_cut || (p->deferred != NULL && p->deferred->count > 0);
+}
+
 bool cut_due(const struct track *t, const struct partition *p, uint64_t now_ns)
 {
     return p->request == NULL &&
            (now_ns >= p->cut_ns || cut_full(t, p) ||
-            (p->must_cut && pool_free(t->outputs) < TRACK_BURST));
+            (has_deferred(p) && (pool_free(t->outputs) < 2 * TRACK_BURST ||
+                                 t->deferred_out >= t->deferred_max / 2)));
 }
 
 /* No further scan may be taken: one cut is out, and the next would be full already. */
@@ -268,7 +274,7 @@ bool cut_full(const struct track *t, const struct partition *p)
 
 static bool is_clean(const struct partition *p)
 {
-    return table_dirty_count(p->table) == 0 && p->index_commands == 0 && !p->must_cut &&
+    return table_dirty_count(p->table) == 0 && p->index_commands == 0 && !has_deferred(p) &&
            p->position == p->mark.offset;
 }
 
@@ -307,7 +313,7 @@ bool cut_take(struct track *t, struct partition *p, uint64_t now_ns)
 {
     bool clean = is_clean(p);
 
-    tell_flush(t, p);
+    tell_flush(t, p, true);
     if (!tell_flushed(p))
         return false;
     clean = clean && is_clean(p);   /* flushing deferred outputs calls for a cut */

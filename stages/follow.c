@@ -72,6 +72,12 @@ static void parcel_store(struct partition *p, uint64_t hash, const struct parcel
     parcel_arm(p, hash, parcel);
 }
 
+static void changes_none(struct alert_changes *changes)
+{
+    changes->count = changes->refused = 0;
+    changes->unsent_first = UNSENT_MAX;
+}
+
 /* ── What a change leads to ───────────────────────────────────────────────── */
 
 static struct detect_context context_of(const struct track *t, struct partition *p,
@@ -88,14 +94,18 @@ static struct detect_context context_of(const struct track *t, struct partition 
     };
 }
 
-/* Tells the changes, and what the fold has put among the unsent. */
+/* Tells the changes, and what has come among the unsent: from `unsent_first` on, or, where
+ * the fold made two into one for want of room, from there. */
 static void tell_changes(struct track *t, struct partition *p, const struct parcel *parcel,
-                         const struct alert_changes *changes, uint32_t unsent_before,
+                         const struct alert_changes *changes, uint32_t unsent_first,
                          int64_t offset)
 {
+    metric_add(t->refused, changes->refused);
+    if (changes->unsent_first < unsent_first)
+        unsent_first = changes->unsent_first;
     for (uint32_t i = 0; i < changes->count; i++)
         tell_alert(t, p, parcel, &changes->list[i], offset);
-    for (uint32_t i = unsent_before; i < parcel->unsent_count; i++)
+    for (uint32_t i = unsent_first; i < parcel->unsent_count; i++)
         tell_alert(t, p, parcel, &parcel->unsent[i], offset);
 }
 
@@ -160,6 +170,22 @@ static void index_carrier(const struct track *t, struct partition *p, const stru
               parcel->number, parcel->number_length);
 }
 
+/* Closes what is still open when a parcel, or a life of it, is over: told by way of the state. */
+static void close_alerts(struct parcel *parcel, uint32_t at_s)
+{
+    for (uint32_t i = 0; i < parcel->alerts_count; i++) {
+        struct alert *alert = &parcel->alerts[i];
+
+        if (alert->state == ALERT_RESOLVED || parcel->unsent_count == UNSENT_MAX)
+            continue;
+        alert->state = ALERT_RESOLVED;
+        alert->flags |= ALERT_BY_DEADLINE;
+        alert->sequence++;
+        alert->at_s = at_s;
+        parcel->unsent[parcel->unsent_count++] = *alert;
+    }
+}
+
 /* ── One scan ─────────────────────────────────────────────────────────────── */
 
 struct step {
@@ -168,6 +194,7 @@ struct step {
     struct noted      noted;
     struct estimate   estimate;
     bool              arrived;
+    uint32_t          unsent_first;   /* what is new among the unsent begins here          */
 };
 
 /* The parcel the scan is about to change: as it was, its next life, or a new one. */
@@ -181,7 +208,8 @@ static void step_begin(const struct track *t, const struct partition *p,
         return;
     }
     apply_begin(&s->after, scan, (uint16_t)(s->before.life + 1));
-    if (s->before.life != 0) {   /* what the old life has not told yet must still be told */
+    if (s->before.life != 0) {   /* the old life ends; what it has not told must still be told */
+        close_alerts(&s->before, s->noted.at_s);
         s->after.unsent_count = s->before.unsent_count;
         memcpy(s->after.unsent, s->before.unsent,
                s->before.unsent_count * sizeof s->before.unsent[0]);
@@ -201,16 +229,15 @@ static void step_detect(struct track *t, struct partition *p, const struct scan 
     struct detect_context context = context_of(t, p, s->after.service, clock_s);
     struct findings findings;
     struct alert_changes changes;
-    uint32_t unsent_before = s->after.unsent_count;
 
     findings.count = 0;
-    changes.count = 0;
+    changes_none(&changes);
     detect_scan(&context, &s->before, scan, &s->class, &s->estimate, s->noted.here,
                 s->noted.next, &findings);
     if (findings.count > 0)
         alerts_fold(&s->after, p->names, &findings, s->noted.at_s, false, &changes);
     detect_arm(&context, &s->after, scan, &s->estimate);
-    tell_changes(t, p, &s->after, &changes, unsent_before, scan->offset);
+    tell_changes(t, p, &s->after, &changes, s->unsent_first, scan->offset);
 }
 
 static void step_learn(struct partition *p, const struct scan *scan, const struct step *s)
@@ -257,6 +284,7 @@ bool follow_scan(struct track *t, struct partition *p, const struct scan *scan)
         return false;
     if (!parcel_load(p, scan->hash, number, scan->parcel.length, &s.before))
         memset(&s.before, 0, offsetof(struct parcel, history));
+    s.unsent_first = s.before.unsent_count;
     s.noted = apply_note(p->names, scan);
     s.class = dedup_classify(&s.before, scan, s.noted.here);
 #ifdef CANARY_dedup_false
@@ -291,22 +319,6 @@ int64_t follow_clock_of(const struct track *t, int64_t kafka_ms, int64_t event_m
         return 0;
     }
     return kafka_ms < t->wall_ms ? kafka_ms : t->wall_ms;
-}
-
-/* Closes what is still open when a parcel is forgotten: told by way of the state. */
-static void close_alerts(struct parcel *parcel, uint32_t at_s)
-{
-    for (uint32_t i = 0; i < parcel->alerts_count; i++) {
-        struct alert *alert = &parcel->alerts[i];
-
-        if (alert->state == ALERT_RESOLVED || parcel->unsent_count == UNSENT_MAX)
-            continue;
-        alert->state = ALERT_RESOLVED;
-        alert->flags |= ALERT_BY_DEADLINE;
-        alert->sequence++;
-        alert->at_s = at_s;
-        parcel->unsent[parcel->unsent_count++] = *alert;
-    }
 }
 
 static bool has_open_alerts(const struct parcel *parcel)
@@ -361,7 +373,7 @@ static void fire_parcel(struct track *t, struct partition *p, const struct resen
     uint32_t unsent_before = parcel.unsent_count;
 
     findings.count = 0;
-    changes.count = 0;
+    changes_none(&changes);
     table_arm(p->table, who->hash, parcel.number, parcel.number_length, 0);
     detect_deadline(&context, &parcel, &findings);
     if (findings.count > 0)
@@ -427,7 +439,7 @@ bool follow_resends(struct track *t, struct partition *p)
             return false;
         if (parcel_load(p, who->hash, who->number, who->number_length, &parcel))
             for (uint32_t i = 0; i < parcel.unsent_count; i++)
-                tell_alert(t, p, &parcel, &parcel.unsent[i], -1);
+                tell_again(t, p, &parcel, &parcel.unsent[i]);
         p->resend_count--;
     }
     free(p->resend);
@@ -445,7 +457,8 @@ void follow_acknowledged(struct track *t, struct partition *p, const struct outp
     (void)t;
     if (!parcel_load(p, hash, output->key, output->key_length, &parcel))
         return;
-    while (i < parcel.unsent_count && parcel.unsent[i].id != output->tag)
+    while (i < parcel.unsent_count && (parcel.unsent[i].id != output->alert ||
+                                       parcel.unsent[i].sequence != output->sequence))
         i++;
     if (i == parcel.unsent_count)
         return;

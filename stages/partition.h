@@ -92,6 +92,7 @@ struct track {
     const struct config *config;
     struct stage     *stage;
     struct pool      *outputs, *requests;
+    uint32_t          deferred_out, deferred_max; /* batches that wait for a cut, or its turn  */
     struct partition *partitions[1024];
     int32_t           owned[1024];
     uint32_t          owned_count;
@@ -113,7 +114,7 @@ struct track {
     uint32_t          cut_rows_size;
 
     struct metric *effective, *merged, *duplicates, *late, *lives, *alerts, *etas,
-                  *suppressed, *fired, *ahead, *loaded;
+                  *suppressed, *fired, *ahead, *loaded, *refused;
 };
 
 /* own.c */
@@ -135,11 +136,13 @@ int64_t follow_clock_of(const struct track *, int64_t kafka_ms, int64_t event_ms
 bool tell_room(struct track *, struct partition *);    /* for all that one scan may cause */
 void tell_alert(struct track *, struct partition *, const struct parcel *,
                 const struct alert *, int64_t offset);
+void tell_again(struct track *, struct partition *, const struct parcel *, const struct alert *);
 void tell_eta(struct track *, struct partition *, const struct parcel *,
               const struct estimate *, enum eta_reason, uint32_t at_s, int64_t moved_by_s,
               int64_t offset);
 void tell_progress(struct track *, struct partition *, uint64_t now_ns);
-void tell_flush(struct track *, struct partition *);   /* emits what is filled, as budget allows */
+void tell_flush(struct track *, struct partition *, bool deferred); /* emits what is filled, as
+                                        budget allows; deferred ones only before a cut */
 bool tell_flushed(const struct partition *);
 
 /* cut.c */

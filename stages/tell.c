@@ -44,8 +44,10 @@ static void batch_emit(struct track *t, struct partition *p, struct batch **batc
     t->budget[TRACK_TO_KAFKA]--;
     if (head->mode == OUTPUTS_AT_ONCE)
         head->ordinal = ++p->ordinal;
-    if (head->mode == OUTPUTS_DEFERRED)
+    if (head->mode == OUTPUTS_DEFERRED) {
         p->must_cut = true;
+        t->deferred_out++;
+    }
     stage_emit(t->stage, TRACK_TO_KAFKA, batch);
 }
 
@@ -59,6 +61,8 @@ static bool batch_ready(struct track *t, struct partition *p, struct batch **bat
             return false;
         batch_emit(t, p, batch);
     }
+    if (mode == OUTPUTS_DEFERRED && t->deferred_out >= t->deferred_max)
+        return false;
     *batch = pool_take(t->outputs);
     if (*batch == NULL)
         return false;
@@ -111,6 +115,16 @@ void tell_alert(struct track *t, struct partition *p, const struct parcel *parce
     index_alert(t, p, alert, envelope_alert(batch, &origin, parcel, p->names, alert));
 }
 
+/* Came in with its record, and the index with it: it may be older than what the index says. */
+void tell_again(struct track *t, struct partition *p, const struct parcel *parcel,
+                const struct alert *alert)
+{
+    struct origin origin = origin_of(t, p, -1, parcel);
+
+    metric_add(t->alerts, 1);
+    envelope_alert(p->deferred, &origin, parcel, p->names, alert);
+}
+
 void tell_eta(struct track *t, struct partition *p, const struct parcel *parcel,
               const struct estimate *estimate, enum eta_reason reason, uint32_t at_s,
               int64_t moved_by_s, int64_t offset)
@@ -143,18 +157,20 @@ void tell_progress(struct track *t, struct partition *p, uint64_t now_ns)
     batch_emit(t, p, &batch);
 }
 
-void tell_flush(struct track *t, struct partition *p)
+static void flush(struct track *t, struct partition *p, struct batch **batch, bool empty_only)
 {
-    struct batch **open[] = {&p->outputs, &p->deferred};
+    if (*batch == NULL)
+        return;
+    if ((*batch)->count == 0)
+        pool_give(t->outputs, batch);   /* others may need it meanwhile */
+    else if (!empty_only && t->budget[TRACK_TO_KAFKA] > 0)
+        batch_emit(t, p, batch);
+}
 
-    for (int i = 0; i < 2; i++) {
-        if (*open[i] == NULL)
-            continue;
-        if ((*open[i])->count == 0)
-            pool_give(t->outputs, open[i]);   /* others may need it meanwhile */
-        else if (t->budget[TRACK_TO_KAFKA] > 0)
-            batch_emit(t, p, open[i]);
-    }
+void tell_flush(struct track *t, struct partition *p, bool deferred)
+{
+    flush(t, p, &p->outputs, false);
+    flush(t, p, &p->deferred, !deferred);
 }
 
 bool tell_flushed(const struct partition *p)

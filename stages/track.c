@@ -50,6 +50,10 @@ static const struct metric_info info_ahead = {
 static const struct metric_info info_loaded = {
     "parcels_loaded_total", "Parcels streamed in from Redis at an assignment.", METRIC_COUNTER};
 
+static const struct metric_info info_refused = {
+    "alert_changes_refused_total", "Alerts not opened because their parcel has too many already.",
+    METRIC_COUNTER};
+
 static void metrics_open(struct track *t)
 {
     char labels[32];
@@ -66,6 +70,7 @@ static void metrics_open(struct track *t)
     t->fired = metric_open(&info_fired, labels);
     t->ahead = metric_open(&info_ahead, labels);
     t->loaded = metric_open(&info_loaded, labels);
+    t->refused = metric_open(&info_refused, labels);
 }
 
 static void settings_read(struct track *t, const struct config *config)
@@ -116,6 +121,9 @@ static int track_init(struct stage *stage, const struct config *config)
     t->outputs = stage_pool(stage, TRACK_TO_KAFKA, &outputs);
     t->requests = stage_pool(stage, TRACK_TO_REDIS, &requests);
     t->scratch = pool_take(t->outputs);
+    /* What waits for a cut must not fill the link that leads there: no turn, no cut. */
+    CHECK(pool_size(t->outputs) >= 4 * TRACK_BURST);
+    t->deferred_max = pool_size(t->outputs) - 3 * TRACK_BURST;
     return 0;
 }
 
@@ -345,7 +353,7 @@ static int tick_partition(struct track *t, struct partition *p, uint64_t now_ns)
         done += cut_take(t, p, now_ns);
     if (now_ns >= p->progress_ns)
         tell_progress(t, p, now_ns);
-    tell_flush(t, p);
+    tell_flush(t, p, false);
     return done;
 }
 
@@ -380,6 +388,7 @@ static void track_on_return(struct stage *stage, struct batch *batch)
     if (p != NULL && p->assignment != batch->assignment)
         p = NULL;
     if (batch->kind == KIND_OUTPUTS) {
+        t->deferred_out -= ((struct outputs *)batch->head)->mode == OUTPUTS_DEFERRED;
         outputs_returned(t, p, batch);
         pool_give(t->outputs, &batch);
         return;

@@ -24,12 +24,13 @@ static const char *member(const char *json, const char *name, char to[TEXT_SIZE]
 
 static void print_alert(const struct view_alert *alert)
 {
-    char a[TEXT_SIZE], b[TEXT_SIZE], c[TEXT_SIZE], d[TEXT_SIZE], e[TEXT_SIZE];
+    char severity[TEXT_SIZE], type[TEXT_SIZE], opened[TEXT_SIZE], parcel[TEXT_SIZE],
+        facility[TEXT_SIZE], text[TEXT_SIZE];
 
-    (void)printf("%-8s  %-18s  %s  %-24s %s\n          %s\n", member(alert->json, "severity", a),
-                 member(alert->json, "type", b), member(alert->json, "opened_at", c),
-                 member(alert->json, "parcel", d), member(alert->json, "facility", e),
-                 member(alert->json, "text", a));
+    (void)printf("%-8s  %-18s  %s  %-24s %s\n          %s\n",
+                 member(alert->json, "severity", severity), member(alert->json, "type", type),
+                 member(alert->json, "opened_at", opened), member(alert->json, "parcel", parcel),
+                 member(alert->json, "facility", facility), member(alert->json, "text", text));
 }
 
 static void print_alerts(const struct view_alerts *alerts)

@@ -154,11 +154,11 @@ const struct command command_check = {
     .name     = "check",
     .operands = "",
     .summary  = "check the configuration, the memory it needs, and the servers",
-    .about    = "Prints the configuration in effect, every setting with what it does, and what each\n"
-                "limit costs in memory.  With --connect it also tries the brokers, each topic and\n"
-                "Redis, and says of each what is wrong and how it is put right; it writes one key\n"
-                "of Peakline's own to Redis, which expires.\n\n"
-                "Ends with 0, with 78 when the configuration is wrong or does not fit the machine,\n"
-                "with 69 when a server can't be used.",
+    .about    = "Prints the configuration in effect, every setting with what it does, and what\n"
+                "each limit costs in memory.  With --connect it also tries the brokers, each\n"
+                "topic and Redis, and says what is wrong and how it is put right; it writes one\n"
+                "key of Peakline's own to Redis, which expires.\n\n"
+                "Ends with 0, with 78 when the configuration is wrong or does not fit the\n"
+                "machine, with 69 when a server can't be used.",
     .run      = run,
 };

@@ -133,7 +133,8 @@ static int64_t check_topics(struct report *r, const struct config *config, rd_ka
                       "no answer from %s: %s", brokers, rd_kafka_err2str(error));
         return 0;
     }
-    report_ok(r, "kafka", "%d brokers by way of %s", metadata->broker_cnt, brokers);
+    report_ok(r, "kafka", "%d broker%s by way of %s", metadata->broker_cnt,
+              metadata->broker_cnt == 1 ? "" : "s", brokers);
     for (int i = 0; i < TOPICS_CHECKED; i++) {
         int64_t count = check_topic(r, rk, metadata, config_text(config, roles[i].setting), i);
 

@@ -29,7 +29,7 @@ const struct command command_graph = {
     .operands = "",
     .summary  = "print stages, links and threads as Graphviz dot",
     .about    = "Prints what the configuration builds: every stage, the links between them with\n"
-                "their batch kind and depth, and which thread runs which stage, as Graphviz dot:\n\n"
+                "batch kind and depth, and which thread runs which stage, as Graphviz dot:\n\n"
                 "  peakline graph | dot -Tsvg > peakline.svg",
     .run      = run,
 };

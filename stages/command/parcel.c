@@ -82,10 +82,11 @@ static void print_timeline(const struct view_parcel *found)
         uint64_t       entry = parcel->history[i];
         enum scan_code code = entry_code(entry);
 
-        (void)printf("  %s  %-24s %-17s %s%s%s\n", print_time(entry_s(parcel, entry), when),
-                     place(found, entry_place(entry), where), code_table[code].code,
-                     code_table[code].name, entry_retracts(entry) ? ", taken back" : "",
-                     entry_flags(entry) & ENTRY_MERGED ? ", the same once more" : "");
+        (void)printf("  %s  %-17s %-26s %s%s%s\n", print_time(entry_s(parcel, entry), when),
+                     code_table[code].code, code_table[code].name,
+                     place(found, entry_place(entry), where),
+                     entry_retracts(entry) ? " (taken back)" : "",
+                     entry_flags(entry) & ENTRY_MERGED ? " (the same once more)" : "");
     }
 }
 
@@ -189,9 +190,9 @@ const struct command command_parcel = {
     .name     = "parcel",
     .operands = "NUMBER",
     .summary  = "show a parcel: state, timeline, ETA, open alerts",
-    .about    = "Shows what the whole cluster knows of a parcel, by its number or by its carrier's:\n"
-                "state, place, expected and promised arrival, the last 32 scans, open alerts.  Read\n"
-                "from Redis, as of the partition's last checkpoint.  Times are UTC.\n\n"
+    .about    = "Shows what the whole cluster knows of a parcel, by its number or its carrier's:\n"
+                "state, place, expected and promised arrival, the last 32 scans, open alerts.\n"
+                "Read from Redis, as of the partition's last checkpoint.  Times are UTC.\n\n"
                 "Ends with 1 when no parcel has the number.",
     .run      = run,
 };

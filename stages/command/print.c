@@ -56,7 +56,8 @@ const char *print_duration(int64_t seconds, char to[PRINT_SIZE])
         if (seconds < units[i].size)
             continue;
         if (rest == 0)
-            (void)snprintf(to, PRINT_SIZE, "%" PRId64 " %s", seconds / units[i].size, units[i].name);
+            (void)snprintf(to, PRINT_SIZE, "%" PRId64 " %s", seconds / units[i].size,
+                           units[i].name);
         else
             (void)snprintf(to, PRINT_SIZE, "%" PRId64 " %s %" PRId64 " %s",
                            seconds / units[i].size, units[i].name, rest, units[i].part_name);

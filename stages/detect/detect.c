@@ -10,6 +10,10 @@
 #include "stages/detect/inhibition.h"
 #include "stages/detect/rules.h"
 
+/* Whole histories arrive at once: a deadline that had passed before its scan came waits for
+ * the scans that follow it, rather than cry over a silence that was none. */
+enum { HISTORY_GRACE_S = 120 };
+
 /* ── A scan ──────────────────────────────────────────────────────────────────────────── */
 
 static struct sighting sighting_of(const struct detect_context *c, const struct parcel *parcel,
@@ -147,7 +151,11 @@ void detect_arm(const struct detect_context *c, struct parcel *after, const stru
         uint8_t  id = (uint8_t)__builtin_ctz(asked);
         uint32_t due_s = turn_to(&s, c->set, id, open.open)->deadline_s(&s);
 
-        store(after, id, due_s == DEADLINE_KEEP ? stored_of(was, count, id) : due_s);
+        if (due_s == DEADLINE_KEEP)
+            due_s = stored_of(was, count, id);
+        else if (due_s != 0 && due_s < c->clock_s)
+            due_s = c->clock_s + HISTORY_GRACE_S;
+        store(after, id, due_s);
     }
 }
 

@@ -237,7 +237,8 @@ const struct output *envelope_alert(struct batch *outputs, const struct origin *
     member_origin(&o, origin);
     out_literal(&o, "}");
     output->length = (uint32_t)(o.at - (const char *)output->value);
-    output->tag = alert->id;
+    output->alert = alert->id;
+    output->sequence = alert->sequence;
     arena_close(outputs, &o);
     return output;
 }

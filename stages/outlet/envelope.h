@@ -31,7 +31,7 @@ struct origin {
 bool envelope_room(const struct batch *outputs);
 
 /* One change of an alert.  Returns the output, whose value is the JSON (the open-alerts
- * index stores the same bytes).  `tag` = the alert's id. */
+ * index stores the same bytes). */
 const struct output *envelope_alert(struct batch *outputs, const struct origin *,
                                     const struct parcel *, const struct names *,
                                     const struct alert *);

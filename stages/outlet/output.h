@@ -30,7 +30,8 @@ struct output {
     const void *value;                /* NULL with length 0 = a null value                 */
     const struct output_header *headers;
     const void *original;             /* a consumer's message whose headers are copied too, or NULL */
-    uint64_t    tag;                  /* the emitter's: an unsent alert's change             */
+    uint64_t    alert;                /* TOPIC_ALERTS: its id, and which change of it this is  */
+    uint16_t    sequence;
 };
 
 enum output_mode {

@@ -275,14 +275,19 @@ def near(parcel, entry, code):
     return False
 
 
-def state_again(parcel):
+def take_back(parcel, entry, code):
     """After a retraction: what the history says without what was taken back."""
+    if parcel.tombstone:                # of its history only the end is known
+        if LEADS_TO.get(code) == parcel.state and entry.at_s == parcel.state_s:
+            parcel.tombstone, parcel.state = False, "unknown"
+        return
     standing = parcel.standing()
     parcel.attempts = sum(CODES[e.code] == "ATTEMPT_FAILED" and not e.merged for e in standing)
     giving = [e for e in standing if not e.merged and CODES[e.code] in LEADS_TO]
     parcel.state = "unknown"
     if giving:
         parcel.state, parcel.state_s = LEADS_TO[CODES[giving[-1].code]], giving[-1].at_s
+        parcel.at = giving[-1].place or parcel.at
 
 
 class Partition:
@@ -358,6 +363,8 @@ class Partition:
             parcel = Parcel(number, 1 if parcel is None else parcel.life + 1)
             self.parcels[number] = parcel
         self.apply(parcel, scan, entry, merged=kind == "merged", late=late)
+        if parcel.tombstone:
+            parcel.history = []
         self.book_house(parcel)
         return "merged" if kind == "merged" else "effective"
 
@@ -372,14 +379,15 @@ class Partition:
                 entry.at_s < parcel.state_s
         if parcel.tombstone and not later or parcel.has(entry):
             return "duplicate", False
+        if parcel.taken_back(entry):    # its retraction came first
+            return "effective", True
         if ended and later and code in ("PICKUP", "LABEL"):
             return "new life", False
+        if parcel.state == "lost" and later and code not in AT_A_DESK:
+            return "effective", False   # it has turned up
         if near(parcel, entry, code):
             return "merged", True
-        if ended:
-            revives = later and parcel.state == "lost" and code not in AT_A_DESK
-            return "effective", not revives
-        return "effective", entry.at_s < parcel.state_s or parcel.taken_back(entry)
+        return "effective", ended or entry.at_s < parcel.state_s
 
     @staticmethod
     def apply(parcel, scan, entry, merged, late):
@@ -398,8 +406,10 @@ class Partition:
         if merged:
             return
         if entry.retracts:
-            state_again(parcel)
+            take_back(parcel, entry, code)
             return
+        if parcel.tombstone and parcel.state == "lost" and not late:
+            parcel.tombstone = False    # it has turned up
         parcel.attempts += code == "ATTEMPT_FAILED"
         if late:
             return

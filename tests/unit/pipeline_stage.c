@@ -217,9 +217,9 @@ static void run_mistake(int which)
 {
     struct stage_type  wrong = feeder_type;
     struct graph_stage rows[] = {{&wrong, "in", 1}, {&eater_type, "out", 1}};
-    struct graph_link  shallow = {"feeder", "eater", KIND, 4, 8};
+    struct graph_link  link = {"feeder", "eater", KIND, which == 2 ? 4 : 8, 8};
     struct graph_plan  plan = {
-        .stages = rows, .stages_count = 2, .links = &shallow, .links_count = 1, .workers = 1,
+        .stages = rows, .stages_count = 2, .links = &link, .links_count = 1, .workers = 1,
     };
 
     memset(&test, 0, sizeof test);

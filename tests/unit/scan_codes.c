@@ -83,7 +83,7 @@ static void test_meaning(void **state)
 static void test_states(void **state)
 {
     (void)state;
-    for (int i = 0; i < STATES; i++)
+    for (unsigned i = 0; i < STATES; i++)
         assert_true(strlen(state_name(i)) > 0);
     assert_string_equal(state_name(STATE_IN_TRANSIT), "in transit");
     assert_true(state_terminal(STATE_DELIVERED));
@@ -93,8 +93,8 @@ static void test_states(void **state)
 static void test_rejects(void **state)
 {
     (void)state;
-    for (int i = 0; i < REJECTS; i++)
-        for (int k = 0; k < i; k++)
+    for (unsigned i = 0; i < REJECTS; i++)
+        for (unsigned k = 0; k < i; k++)
             assert_string_not_equal(reject_name(i), reject_name(k));
     assert_string_equal(reject_name(REJECT_BAD_JSON), "bad-json");
     assert_string_equal(reject_name(REJECT_WRONG_PARTITION), "wrong-partition");

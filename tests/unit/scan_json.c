@@ -345,8 +345,8 @@ static void test_beside_jansson(void **state)
 {
     static const char value[] =
         "{\"parcel\":\"YT75\",\"code\":\"ARRIVE\",\"time\":\"2026-11-11T08:30:00.12+08:00\","
-        "\"facility\":\"H\xe6\x9d\xad\",\"lat\":30.27e0,\"lon\":-1,\"weight_g\":12,\"retracts\":false"
-        ",\"raw\":\"\\u676d\\n\",\"promise\":\"2026-11-14T18:00:00Z\",\"x\":{\"a\":[1,{},[]],"
+        "\"facility\":\"H\xe6\x9d\xad\",\"lat\":30.27e0,\"lon\":-1,\"weight_g\":12,\"retracts\":"
+        "false,\"raw\":\"\\u676d\\n\",\"promise\":\"2026-11-14T18:00:00Z\",\"x\":{\"a\":[1,{},[]],"
         "\"\":null} , \"dest\":\"B\"}";
     static const char bytes[] = "\0\x01\x1f \"\\/,:;{}[]()0159-+.eEtTfnuaZz'"
                                 "\x7f\x80\xbf\xc3\xe0\xf0\xff";

@@ -136,7 +136,8 @@ static inline bool oracle_accepts(const json_t *o, const char *key, size_t key_l
     size_t length = json_string_length(parcel);
     if (length < 1 || length > 40 || strspn(json_string_value(parcel), allowed) != length)
         return false;
-    if (key != NULL && (key_length != length || memcmp(key, json_string_value(parcel), length) != 0))
+    if (key != NULL
+        && (key_length != length || memcmp(key, json_string_value(parcel), length) != 0))
         return false;
     *code = oracle_code(name);
     if (*code == SCAN_NONE || !oracle_time(time, time_ms) || *time_ms < INT64_C(946684800000)
@@ -258,7 +259,8 @@ static inline struct verdict oracle_check(const char *bytes, size_t length, cons
     char           scratch_bytes[SCAN_SCRATCH];
     struct scratch scratch = {.bytes = scratch_bytes, .size = sizeof scratch_bytes};
     struct scan    scan;
-    struct verdict ours = format_json.decode(bytes, length, key, key_length, now_ms, &scratch, &scan);
+    struct verdict ours = format_json.decode(bytes, length, key, key_length, now_ms, &scratch,
+                                             &scan);
     size_t         frame = length == 0 || *bytes != '\0' ? 0 : length < 5 ? length : 5;
     json_error_t   error;
 
@@ -287,8 +289,8 @@ static inline struct verdict oracle_check(const char *bytes, size_t length, cons
     } else if (json_is_object(root)
                && oracle_accepts(root, key, key_length, now_ms, &time_ms, &promise_ms, &code)) {
         if (ours.reject != REJECT_NONE)
-            (void)fprintf(stderr, "%s %s: %.*s\n", reject_name(ours.reject), ours.field, (int)length,
-                          bytes);
+            (void)fprintf(stderr, "%s %s: %.*s\n", reject_name(ours.reject), ours.field,
+                          (int)length, bytes);
         ORACLE_WANT(ours.reject == REJECT_NONE);
         oracle_compare(&scan, root, time_ms, promise_ms, code);
     } else {

@@ -375,7 +375,8 @@ static const char *close_nested(const struct reader *r, const char *at, struct n
 }
 
 /* Behind a brace or bracket: to the first value in it, or behind what closes it at once. */
-static const char *open_nested(const struct reader *r, const char *at, bool object, struct nest *nest)
+static const char *open_nested(const struct reader *r, const char *at, bool object,
+                               struct nest *nest)
 {
     struct string name;
 
