@@ -167,7 +167,9 @@ class Rig:
         self.say(f"filling topic {TOPIC} with {scans:,} scans of {parcels:,} parcels")
         done = subprocess.run(
             [peakload, "generate", "--brokers", self.brokers, "--topic", TOPIC, "--json",
-             "--quiet", "--scans", str(scans), "--parcels", str(parcels), "--seed", str(seed)],
+             "--quiet", "--scans", str(scans), "--parcels", str(parcels), "--seed", str(seed),
+             # A fifth is under way at a time, as in a network that has run for a while.
+             "--alive", str(max(1000, parcels // 5))],
             stdout=subprocess.PIPE, text=True)
         if done.returncode != 0:
             raise BenchError(f"peakload ended with {done.returncode}")

@@ -24,10 +24,15 @@ struct cut_row {
     uint32_t       length, bucket;
 };
 
-size_t partition_key(const struct track *t, const struct partition *p, char *text, size_t size,
-                     const char *suffix)
+/* The first part of the key is always the same: written once, at the claim. */
+size_t partition_key(const struct partition *p, char text[KEY_MAX], const char *suffix)
 {
-    return key_print(text, size, t->group, t->topic, p->number, suffix);
+    size_t length = strlen(suffix);
+
+    CHECK(p->key_length + length < KEY_MAX);
+    memcpy(text, p->key, p->key_length);
+    memcpy(text + p->key_length, suffix, length + 1);
+    return p->key_length + length;
 }
 
 static uint32_t bucket_of(const struct partition *p, const char *number, size_t length)
@@ -75,11 +80,11 @@ void request_emit(struct track *t, struct batch *batch)
 
 /* ── What goes in besides records ─────────────────────────────────────────── */
 
-void cut_index(const struct track *t, struct partition *p, const char *key_suffix,
-               const char *field, size_t field_length, const void *value, size_t length)
+void cut_index(struct partition *p, const char *key_suffix, const char *field,
+               size_t field_length, const void *value, size_t length)
 {
     char key[KEY_MAX];
-    size_t key_length = partition_key(t, p, key, sizeof key, key_suffix);
+    size_t key_length = partition_key(p, key, key_suffix);
 
     resp_command(&p->index, value != NULL ? 4 : 3);
     resp_text(&p->index, value != NULL ? "HSET" : "HDEL");
@@ -95,25 +100,25 @@ static void bucket_suffix(char text[16], uint32_t bucket)
     snprintf(text, 16, "b%08x", bucket);
 }
 
-void cut_remove(const struct track *t, struct partition *p, const struct parcel *parcel)
+void cut_remove(struct partition *p, const struct parcel *parcel)
 {
     char suffix[16];
 
     bucket_suffix(suffix, bucket_of(p, parcel->number, parcel->number_length));
-    cut_index(t, p, suffix, parcel->number, parcel->number_length, NULL, 0);
+    cut_index(p, suffix, parcel->number, parcel->number_length, NULL, 0);
     if (parcel->carrier_number_length > 0)
-        cut_index(t, p, "carrier", parcel->carrier_number, parcel->carrier_number_length, NULL,
+        cut_index(p, "carrier", parcel->carrier_number, parcel->carrier_number_length, NULL,
                   0);
 }
 
-static uint32_t put_names(const struct track *t, struct partition *p, enum name_kind kind)
+static uint32_t put_names(struct partition *p, enum name_kind kind)
 {
     name_id first = names_dirty_first(p->names, kind), last = names_count(p->names, kind);
     char key[KEY_MAX], field[16];
 
     if (first > last)
         return 0;
-    size_t key_length = partition_key(t, p, key, sizeof key, "names");
+    size_t key_length = partition_key(p, key, "names");
 
     resp_command(&p->body, 2 + 2 * (last - first + 1));
     resp_text(&p->body, "HSET");
@@ -148,12 +153,12 @@ static void put_cell(void *self, const char *field, size_t field_length, const u
     w->commands++;
 }
 
-static uint32_t put_model(const struct track *t, struct partition *p)
+static uint32_t put_model(struct partition *p)
 {
     char key[KEY_MAX];
     struct cell_writer w = {.body = &p->body, .key = key};
 
-    w.key_length = partition_key(t, p, key, sizeof key, "model");
+    w.key_length = partition_key(p, key, "model");
     model_dirty_each(p->model, put_cell, &w);
     model_clean(p->model);
     return w.commands;
@@ -211,13 +216,12 @@ static const struct cut_row *rows_sorted(struct track *t, const struct partition
     return sorted;
 }
 
-static void put_bucket(const struct track *t, struct partition *p, const struct cut_row *rows,
-                       uint32_t count)
+static void put_bucket(struct partition *p, const struct cut_row *rows, uint32_t count)
 {
     char key[KEY_MAX], suffix[16], number[PARCEL_MAX];
 
     bucket_suffix(suffix, rows[0].bucket);
-    size_t key_length = partition_key(t, p, key, sizeof key, suffix);
+    size_t key_length = partition_key(p, key, suffix);
 
     resp_command(&p->body, 2 + 2 * count);
     resp_text(&p->body, "HSET");
@@ -244,7 +248,7 @@ static uint32_t put_records(struct track *t, struct partition *p)
     for (uint32_t i = 0, end; i < g.count; i = end, commands++) {
         for (end = i + 1; end < g.count && rows[end].bucket == rows[i].bucket; end++)
             ;
-        put_bucket(t, p, rows + i, end - i);
+        put_bucket(p, rows + i, end - i);
     }
     table_clean(p->table);
     return commands;
@@ -280,7 +284,7 @@ static bool is_clean(const struct partition *p)
 
 static uint32_t put_everything(struct track *t, struct partition *p)
 {
-    uint32_t commands = put_names(t, p, NAME_PLACE) + put_names(t, p, NAME_SERVICE);
+    uint32_t commands = put_names(p, NAME_PLACE) + put_names(p, NAME_SERVICE);
 
     names_clean(p->names);
     buffer_add(&p->body, p->index.bytes, p->index.used);
@@ -288,7 +292,7 @@ static uint32_t put_everything(struct track *t, struct partition *p)
     p->index.used = 0;
     p->index_commands = 0;
     commands += put_records(t, p);   /* after the index: one may have expired and come back */
-    return commands + put_model(t, p);
+    return commands + put_model(p);
 }
 
 static void cut_fill(struct track *t, struct partition *p, struct request *request)

@@ -159,14 +159,14 @@ static void eta_arrived(struct track *t, struct partition *p, struct parcel *par
 }
 
 /* The carrier's number leads to the parcel; numbers change at the border, old ones stay. */
-static void index_carrier(const struct track *t, struct partition *p, const struct parcel *before,
+static void index_carrier(struct partition *p, const struct parcel *before,
                           const struct parcel *parcel)
 {
     if (before->carrier_number_length == parcel->carrier_number_length &&
         memcmp(before->carrier_number, parcel->carrier_number,
                parcel->carrier_number_length) == 0)
         return;
-    cut_index(t, p, "carrier", parcel->carrier_number, parcel->carrier_number_length,
+    cut_index(p, "carrier", parcel->carrier_number, parcel->carrier_number_length,
               parcel->number, parcel->number_length);
 }
 
@@ -302,7 +302,7 @@ bool follow_scan(struct track *t, struct partition *p, const struct scan *scan)
     else
         step_effective(t, p, scan, &s);
     if (scan->carrier_number.length != 0)
-        index_carrier(t, p, &s.before, &s.after);
+        index_carrier(p, &s.before, &s.after);
     apply_house(&s.after, &t->retention, (uint32_t)(p->clock_ms / 1000));
     parcel_store(p, scan->hash, &s.after);
     return true;
@@ -354,13 +354,13 @@ static bool house_keep(const struct track *t, struct partition *p, uint64_t hash
         apply_shrink(parcel, &t->retention, at_s);
         return false;
     }
-    cut_remove(t, p, parcel);
+    cut_remove(p, parcel);
     table_remove(p->table, hash, parcel->number, parcel->number_length);
     return true;
 }
 
 /* A deadline of this parcel has passed. */
-static void fire_parcel(struct track *t, struct partition *p, const struct resend *who,
+static void fire_parcel(struct track *t, struct partition *p, const struct errand *who,
                         uint32_t at_s)
 {
     struct parcel parcel;
@@ -374,7 +374,6 @@ static void fire_parcel(struct track *t, struct partition *p, const struct resen
 
     findings.count = 0;
     changes_none(&changes);
-    table_arm(p->table, who->hash, parcel.number, parcel.number_length, 0);
     detect_deadline(&context, &parcel, &findings);
     if (findings.count > 0)
         alerts_fold(&parcel, p->names, &findings, at_s, true, &changes);
@@ -389,7 +388,7 @@ static void fire_parcel(struct track *t, struct partition *p, const struct resen
 /* Parcels whose armed entry this is: nearly always one, or none when the entry is stale. */
 struct fired {
     uint32_t      at_s, count;
-    struct resend who[SAME_HASH_MAX];
+    struct errand who[SAME_HASH_MAX];
 };
 
 static void fired_add(void *self, const uint8_t *bytes, size_t length, uint32_t armed_s)
@@ -399,10 +398,25 @@ static void fired_add(void *self, const uint8_t *bytes, size_t length, uint32_t 
     (void)length;
     if (armed_s != fired->at_s || fired->count == SAME_HASH_MAX)
         return;
-    struct resend *who = &fired->who[fired->count++];
+    struct errand *who = &fired->who[fired->count++];
+
+    who->due_s = record_deadline_first(bytes);
 
     who->number_length = (uint8_t)record_number(bytes, who->number);
     who->hash = parcel_hash(who->number, who->number_length);
+}
+
+/* Most entries are of deadlines that have moved on since: they only take their new place. */
+static void fire(struct track *t, struct partition *p, const struct errand *who, uint32_t at_s)
+{
+    bool due = who->due_s != 0 && who->due_s <= at_s;
+    uint32_t again_s = due ? 0 : who->due_s;
+
+    table_arm(p->table, who->hash, who->number, who->number_length, again_s);
+    if (due)
+        fire_parcel(t, p, who, at_s);
+    else if (again_s != 0)
+        deadlines_arm(p->deadlines, again_s, table_hash32(who->hash));
 }
 
 bool follow_clock(struct track *t, struct partition *p, int64_t clock_ms)
@@ -420,7 +434,7 @@ bool follow_clock(struct track *t, struct partition *p, int64_t clock_ms)
             break;
         table_each_hash(p->table, hash32, fired_add, &fired);
         for (uint32_t i = 0; i < fired.count; i++)
-            fire_parcel(t, p, &fired.who[i], fired.at_s);
+            fire(t, p, &fired.who[i], fired.at_s);
     }
     p->clock_ms = clock_ms;
     return true;
@@ -433,7 +447,7 @@ bool follow_resends(struct track *t, struct partition *p)
 {
     while (p->resend_count > 0) {
         struct parcel parcel;
-        const struct resend *who = &p->resend[p->resend_count - 1];
+        const struct errand *who = &p->resend[p->resend_count - 1];
 
         if (!tell_room(t, p))
             return false;

@@ -62,6 +62,7 @@ int own_begin(struct track *t, struct batch *order)
     CHECK(p != NULL && t->partitions[order->partition] == NULL);
     p->number = order->partition;
     p->assignment = order->assignment;
+    p->key_length = key_print(p->key, sizeof p->key, t->group, t->topic, p->number, "");
     struct batch *batch = request_begin(t, p, REQUEST_CLAIM);
 
     if (batch == NULL) {
@@ -134,11 +135,10 @@ static void own_ready(struct track *t, struct partition *p)
 
 /* ── Streaming in ─────────────────────────────────────────────────────────── */
 
-static void body_key(const struct track *t, struct partition *p, const char *command,
-                     const char *suffix)
+static void body_key(struct partition *p, const char *command, const char *suffix)
 {
     char key[KEY_MAX];
-    size_t length = partition_key(t, p, key, sizeof key, suffix);
+    size_t length = partition_key(p, key, suffix);
 
     resp_command(&p->body, 2);
     resp_text(&p->body, command);
@@ -146,16 +146,16 @@ static void body_key(const struct track *t, struct partition *p, const char *com
 }
 
 /* Every key that a lost or foreign view may have left behind. */
-static void body_clear(const struct track *t, struct partition *p, struct request *request)
+static void body_clear(struct partition *p, struct request *request)
 {
     static const char *const others[] = {"names", "model", "open", "carrier"};
     char suffix[16];
 
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        body_key(t, p, "UNLINK", others[i]);
+        body_key(p, "UNLINK", others[i]);
     for (uint32_t b = 0; b < p->mark.buckets; b++) {
         snprintf(suffix, sizeof suffix, "b%08x", b);
-        body_key(t, p, "UNLINK", suffix);
+        body_key(p, "UNLINK", suffix);
     }
     request->commands = (uint32_t)(sizeof others / sizeof others[0]) + p->mark.buckets;
     request->ordinal = ++p->cut_ordinal;
@@ -163,18 +163,18 @@ static void body_clear(const struct track *t, struct partition *p, struct reques
 }
 
 /* First the dictionary and the model, then buckets, a few at a time. */
-static void body_next(const struct track *t, struct partition *p, struct request *request)
+static void body_next(struct partition *p, struct request *request)
 {
     char suffix[16];
 
     if (p->load_bucket == 0) {
-        body_key(t, p, "HGETALL", "names");
-        body_key(t, p, "HGETALL", "model");
+        body_key(p, "HGETALL", "names");
+        body_key(p, "HGETALL", "model");
         request->commands = 2;
     }
     for (uint32_t b = 0; b < LOAD_BUCKETS && p->load_bucket < p->mark.buckets; b++) {
         snprintf(suffix, sizeof suffix, "b%08x", p->load_bucket++);
-        body_key(t, p, "HGETALL", suffix);
+        body_key(p, "HGETALL", suffix);
         request->commands++;
     }
 }
@@ -188,9 +188,9 @@ int own_load(struct track *t, struct partition *p)
     if (batch == NULL)
         return 0;
     if (p->clear)
-        body_clear(t, p, batch->head);
+        body_clear(p, batch->head);
     else
-        body_next(t, p, batch->head);
+        body_next(p, batch->head);
     request_emit(t, batch);
     return 1;
 }
@@ -230,7 +230,7 @@ static void resend_add(struct partition *p, const struct parcel *parcel)
         p->resend = realloc(p->resend, p->resend_size * sizeof *p->resend);
         CHECK(p->resend != NULL);
     }
-    struct resend *who = &p->resend[p->resend_count++];
+    struct errand *who = &p->resend[p->resend_count++];
 
     who->hash = parcel_hash(parcel->number, parcel->number_length);
     who->number_length = parcel->number_length;

@@ -33,9 +33,10 @@ struct rule_set;
 
 enum life_phase { LIFE_CLAIMING, LIFE_LOADING, LIFE_RUNNING, LIFE_RELEASING, LIFE_ENDING };
 
-/* A parcel whose unsent alerts came in with its record: they are sent again. */
-struct resend {
+/* A parcel to come back to: its deadline has passed, or unsent alerts came in with it. */
+struct errand {
     uint64_t hash;
+    uint32_t due_s;             /* its first deadline                                      */
     uint8_t  number_length;
     char     number[PARCEL_MAX];
 };
@@ -43,6 +44,8 @@ struct resend {
 struct partition {
     int32_t  number;
     uint32_t assignment;
+    char     key[KEY_MAX];      /* "{group:topic:number}:", what every key begins with        */
+    size_t   key_length;
     enum life_phase phase;
     bool     lost;              /* mark is not ours any more: the source is told            */
 
@@ -61,7 +64,7 @@ struct partition {
     struct batch *waiting[WAITING_MAX];
     uint32_t      waiting_first, waiting_count, cursor;
     struct batch *order;        /* the ASSIGN or REVOKE that returns with our answer         */
-    struct resend *resend;
+    struct errand *resend;      /* unsent alerts came in with these: they are sent again     */
     uint32_t      resend_count, resend_size;
 
     /* What it tells. */
@@ -149,13 +152,12 @@ bool tell_flushed(const struct partition *);
 bool cut_due(const struct track *, const struct partition *, uint64_t now_ns);
 bool cut_full(const struct track *, const struct partition *);
 bool cut_take(struct track *, struct partition *, uint64_t now_ns); /* or a look, when clean */
-void cut_index(const struct track *, struct partition *, const char *key_suffix,
-               const char *field, size_t field_length, const void *value, size_t length);
-void cut_remove(const struct track *, struct partition *, const struct parcel *);
+void cut_index(struct partition *, const char *key_suffix, const char *field,
+               size_t field_length, const void *value, size_t length);
+void cut_remove(struct partition *, const struct parcel *);
 struct batch *request_make(struct track *, struct partition *, enum request_kind);
 struct batch *request_begin(struct track *, struct partition *, enum request_kind);
 void request_emit(struct track *, struct batch *);
-size_t partition_key(const struct track *, const struct partition *, char *text, size_t size,
-                     const char *suffix);
+size_t partition_key(const struct partition *, char text[KEY_MAX], const char *suffix);
 
 #endif

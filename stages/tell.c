@@ -82,7 +82,7 @@ bool tell_room(struct track *t, struct partition *p)
 }
 
 /* The open-alerts index follows every change. */
-static void index_alert(const struct track *t, struct partition *p, const struct alert *alert,
+static void index_alert(struct partition *p, const struct alert *alert,
                         const struct output *output)
 {
     char id[16];
@@ -90,7 +90,7 @@ static void index_alert(const struct track *t, struct partition *p, const struct
     bool open = alert->state != ALERT_RESOLVED;
 
     out_hex16(&field, alert->id);
-    cut_index(t, p, "open", id, sizeof id, open ? output->value : NULL, output->length);
+    cut_index(p, "open", id, sizeof id, open ? output->value : NULL, output->length);
 }
 
 /* Where suppressed outputs are written, so that the index knows their text. */
@@ -112,7 +112,7 @@ void tell_alert(struct track *t, struct partition *p, const struct parcel *parce
     struct origin origin = origin_of(t, p, deferred ? -1 : offset, parcel);
 
     metric_add(mute ? t->suppressed : t->alerts, 1);
-    index_alert(t, p, alert, envelope_alert(batch, &origin, parcel, p->names, alert));
+    index_alert(p, alert, envelope_alert(batch, &origin, parcel, p->names, alert));
 }
 
 /* Came in with its record, and the index with it: it may be older than what the index says. */

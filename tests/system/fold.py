@@ -415,7 +415,7 @@ class Partition:
             return
         if scan.get("next"):
             parcel.next = scan["next"]
-        elif code == "DEPART" or code == "ARRIVE" and entry.place == parcel.next:
+        elif code in ("DEPART", "REROUTED") or code == "ARRIVE" and entry.place == parcel.next:
             parcel.next = ""
         parcel.at = entry.place or parcel.at
         if code in LEADS_TO:

@@ -248,7 +248,7 @@ def oracle_itself(new, options):
         "a record too many": lambda: it.redis.hset(bucket, "X1", packed),
         "another life": lambda: it.redis.hset(bucket, number, changed(4)),
         "another entry": lambda: it.redis.hset(bucket, number, changed(
-            48 + max(0, len(number) - 16) + 3)),
+            48 + max(0, len(number) - 16) + 6)),
         "another time": lambda: it.redis.hset(bucket, number, changed(28)),
         "a mark behind": lambda: set_mark(6, -1), "a miscount": lambda: set_mark(8, 1),
         "an alert left open": lambda: it.redis.hset(

@@ -1,0 +1,142 @@
+/* track_redis.h - a small Redis for the tests of track: keys, fields, values, and the three
+ * commands on hashes that it is asked, as RESP. */
+#ifndef TESTS_UNIT_TRACK_REDIS_H
+#define TESTS_UNIT_TRACK_REDIS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hiredis/hiredis.h>
+
+#include "stages/outlet/buffer.h"
+
+enum { ENTRIES = 4096, VALUE_MAX = 1500, ARGUMENTS_MAX = 4096 };
+
+/* What Redis holds; `used` 0 = a place that became free. */
+static struct entry {
+    bool    used;
+    char    key[64], field[64];
+    uint8_t value[VALUE_MAX];
+    size_t  length;
+} entries[ENTRIES];
+
+static struct entry *entry_find(const char *key, const char *field)
+{
+    for (uint32_t i = 0; i < ENTRIES; i++)
+        if (entries[i].used && strcmp(entries[i].key, key) == 0 &&
+            strcmp(entries[i].field, field) == 0)
+            return &entries[i];
+    return NULL;
+}
+
+static void entry_set(const char *key, const char *field, const char *value, size_t length)
+{
+    struct entry *entry = entry_find(key, field);
+
+    for (uint32_t i = 0; entry == NULL && i < ENTRIES; i++)
+        entry = entries[i].used ? NULL : &entries[i];
+    assert_non_null(entry);
+    assert_true(length <= VALUE_MAX);
+    entry->used = true;
+    (void)snprintf(entry->key, sizeof entry->key, "%s", key);
+    (void)snprintf(entry->field, sizeof entry->field, "%s", field);
+    memcpy(entry->value, value, length);
+    entry->length = length;
+}
+
+static void entries_unlink(const char *key)
+{
+    for (uint32_t i = 0; i < ENTRIES; i++)
+        if (entries[i].used && strcmp(entries[i].key, key) == 0)
+            entries[i].used = false;
+}
+
+struct command {
+    uint32_t    count;
+    const char *at[ARGUMENTS_MAX];
+    size_t      length[ARGUMENTS_MAX];
+    char        key[64];
+};
+
+static size_t resp_number_read(const char **at, char kind)
+{
+    char *end;
+
+    assert_int_equal(**at, kind);
+    size_t number = strtoul(*at + 1, &end, 10);
+
+    assert_memory_equal(end, "\r\n", 2);
+    *at = end + 2;
+    return number;
+}
+
+/* The command at *at, which moves behind it; false at the end. */
+static bool command_read(const char **at, const char *end, struct command *command)
+{
+    if (*at == end)
+        return false;
+    command->count = (uint32_t)resp_number_read(at, '*');
+    assert_in_range(command->count, 2, ARGUMENTS_MAX - 1);
+    for (uint32_t i = 0; i < command->count; i++) {
+        command->length[i] = resp_number_read(at, '$');
+        command->at[i] = *at;
+        *at += command->length[i] + 2;
+        assert_true(*at <= end);
+    }
+    (void)snprintf(command->key, sizeof command->key, "%.*s", (int)command->length[1],
+                   command->at[1]);
+    return true;
+}
+
+static bool command_is(const struct command *command, const char *verb)
+{
+    return command->length[0] == strlen(verb) &&
+           memcmp(command->at[0], verb, command->length[0]) == 0;
+}
+
+static void command_run(const struct command *command)
+{
+    char field[64];
+
+    if (command_is(command, "UNLINK")) {
+        entries_unlink(command->key);
+        return;
+    }
+    bool set = command_is(command, "HSET");
+
+    assert_true(set || command_is(command, "HDEL"));
+    for (uint32_t i = 2; i < command->count; i += set ? 2 : 1) {
+        (void)snprintf(field, sizeof field, "%.*s", (int)command->length[i], command->at[i]);
+        if (set)
+            entry_set(command->key, field, command->at[i + 1], command->length[i + 1]);
+        else if (entry_find(command->key, field) != NULL)
+            entry_find(command->key, field)->used = false;
+    }
+}
+
+static redisReply *command_reply(const struct command *command)
+{
+    struct buffer reply = {0};
+    redisReader *reader = redisReaderCreate();
+    uint32_t fields = 0;
+    void *object = NULL;
+
+    assert_true(command_is(command, "HGETALL"));
+    for (uint32_t i = 0; i < ENTRIES; i++)
+        fields += entries[i].used && strcmp(entries[i].key, command->key) == 0;
+    resp_command(&reply, 2 * fields);
+    for (uint32_t i = 0; i < ENTRIES; i++)
+        if (entries[i].used && strcmp(entries[i].key, command->key) == 0) {
+            resp_text(&reply, entries[i].field);
+            resp_argument(&reply, entries[i].value, entries[i].length);
+        }
+    assert_int_equal(redisReaderFeed(reader, reply.bytes, reply.used), REDIS_OK);
+    assert_int_equal(redisReaderGetReply(reader, &object), REDIS_OK);
+    redisReaderFree(reader);
+    buffer_free(&reply);
+    return object;
+}
+
+#endif
