@@ -116,7 +116,7 @@ struct track {
     struct cut_row   *cut_rows;       /* cut.c's sorting area                               */
     uint32_t          cut_rows_size;
 
-    struct metric *effective, *merged, *duplicates, *late, *lives, *alerts, *etas,
+    struct metric *effective, *merged, *duplicates, *late, *lives, *alerts, *etas[ETA_REASONS],
                   *suppressed, *fired, *ahead, *loaded, *refused;
 };
 

@@ -135,7 +135,7 @@ void tell_eta(struct track *t, struct partition *p, const struct parcel *parcel,
         metric_add(t->suppressed, 1);
         return;
     }
-    metric_add(t->etas, 1);
+    metric_add(t->etas[reason], 1);
     envelope_eta(p->outputs, &origin, parcel, estimate, reason, at_s, moved_by_s);
 }
 

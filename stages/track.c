@@ -36,7 +36,8 @@ static const struct metric_info info_lives = {
     "parcels_begun_total", "Parcels, and further lives of a number, first met.", METRIC_COUNTER};
 static const struct metric_info info_alerts = {
     "alert_changes_total", "Changes of alerts told.", METRIC_COUNTER};
-static const struct metric_info info_etas = {"etas_total", "Estimates told.", METRIC_COUNTER};
+static const struct metric_info info_etas = {"etas_total", "Estimates told, by reason.",
+                                            METRIC_COUNTER};
 static const struct metric_info info_suppressed = {
     "outputs_suppressed_total", "Outputs not repeated while a committed offset was replayed.",
     METRIC_COUNTER};
@@ -65,7 +66,13 @@ static void metrics_open(struct track *t)
     t->late = metric_open(&info_late, labels);
     t->lives = metric_open(&info_lives, labels);
     t->alerts = metric_open(&info_alerts, labels);
-    t->etas = metric_open(&info_etas, labels);
+    for (int reason = 0; reason < ETA_REASONS; reason++) {
+        char more[64];
+
+        snprintf(more, sizeof more, "%s,reason=\"%s\"", labels,
+                 eta_reason_name((enum eta_reason)reason));
+        t->etas[reason] = metric_open(&info_etas, more);
+    }
     t->suppressed = metric_open(&info_suppressed, labels);
     t->fired = metric_open(&info_fired, labels);
     t->ahead = metric_open(&info_ahead, labels);

@@ -243,9 +243,9 @@ const struct output *envelope_alert(struct batch *outputs, const struct origin *
     return output;
 }
 
-static const char *eta_reason_name(enum eta_reason reason)
+const char *eta_reason_name(enum eta_reason reason)
 {
-    static const char *const names[] = {"first", "moved", "state", "new-owner", "arrived"};
+    static const char *const names[] = {"first", "moved", "state", "arrived"};
 
     CHECK((size_t)reason < sizeof names / sizeof names[0]);
     return names[reason];

@@ -36,7 +36,8 @@ const struct output *envelope_alert(struct batch *outputs, const struct origin *
                                     const struct parcel *, const struct names *,
                                     const struct alert *);
 
-enum eta_reason { ETA_FIRST, ETA_MOVED, ETA_STATE, ETA_NEW_OWNER, ETA_ARRIVED };
+enum eta_reason { ETA_FIRST, ETA_MOVED, ETA_STATE, ETA_ARRIVED, ETA_REASONS };
+const char *eta_reason_name(enum eta_reason);     /* "moved" */
 
 /* An estimate; with ETA_ARRIVED the actual time and the errors of first and last. */
 void envelope_eta(struct batch *outputs, const struct origin *, const struct parcel *,

@@ -64,12 +64,20 @@ static bool knows(const struct parcel *parcel, uint64_t id)
     return false;
 }
 
-/* It came before: a repeat may outlive the record's memory of a resolved alert. */
-static bool heard_before(const struct broker *broker, const char *value)
+/* The same change came before: a repeat, or another owner's, may outlive the record's memory
+ * of a resolved alert. */
+static bool heard_before(const struct broker *broker, const char *id, const char *sequence)
 {
-    for (uint32_t i = 0; i + 1 < broker_told(broker); i++)
-        if (strcmp(broker_told_at(broker, i)->value, value) == 0)
+    char text[24];
+
+    for (uint32_t i = 0; i + 1 < broker_told(broker); i++) {
+        const struct told *told = broker_told_at(broker, i);
+
+        if (told->topic == TOPIC_ALERTS && member(told->value, "id", text, sizeof text) &&
+            strcmp(text, id) == 0 && member(told->value, "sequence", text, sizeof text) &&
+            strcmp(text, sequence) == 0)
             return true;
+    }
     return false;
 }
 
@@ -77,19 +85,20 @@ void judge_hears(void *self, const struct told *told)
 {
     const struct world *w = self;
     static struct parcel parcel;
-    char id[24], state[16], offset[24];
+    char id[24], state[16], offset[24], sequence[24];
     int32_t partition;
 
     if (told->topic != TOPIC_ALERTS || server_lost_data(w->server))
         return;
     if (!member(told->value, "id", id, sizeof id) ||
+        !member(told->value, "sequence", sequence, sizeof sequence) ||
         !member(told->value, "state", state, sizeof state)) {
-        complain("an alert without id or state: %s", told->value);
+        complain("an alert without id, sequence or state: %s", told->value);
         return;
     }
     if (strcmp(state, "OPENED") != 0 || member(told->value, "offset", offset, sizeof offset))
         return;
-    if (heard_before(w->broker, told->value))
+    if (heard_before(w->broker, id, sequence))
         return;
     if (!record_of(w->server, told->key, &parcel, &partition) ||
         !knows(&parcel, strtoull(id, NULL, 16)))

@@ -42,6 +42,18 @@ def judged(it, group, counters=None, retention=None):
     return judge
 
 
+def finish(instance):
+    """Waits until all that is in the log is in Redis, and every alert of it was sent."""
+    it, group = instance.stand, instance.group
+
+    def sent():
+        instance.running()
+        views = [oracle.View(it.redis, it.key(group, p, "")[:-1]) for p in range(it.partitions)]
+        return not any(r.unsent for view in views for r in view.records.values())
+    instance.finish()
+    stand.until("every alert sent", 20, sent, 0.5)
+
+
 def background(work):
     """Runs work() beside the scenario; join() raises what it raised."""
     class Worker(threading.Thread):
@@ -87,7 +99,7 @@ def poison(new, options):
     it.peakload("generate", "--brokers", it.broker.address, "--topic", it.scans,
                 "--rate", "20000", "--seconds", "5", "--broken", "0.01",
                 "--seed", str(options.seed))
-    instance.finish()
+    finish(instance)
     counters = instance.metrics()
     check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
     judge = judged(it, group, counters)
@@ -111,7 +123,7 @@ def kill9(new, options):
         kills += 1
         running[label] = it.start(group, label, **settings)
     producing.finish()
-    running["a"].finish()
+    finish(running["a"])
     for instance in running.values():
         check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
     print(f"killed {kills} times")
@@ -136,9 +148,9 @@ def redis_restart(new, options):
     it.redis_start()
     stand.until("the view rebuilt after a restart", 40, lambda: sum(it.offsets(group)) > 1000)
     producing.finish()
-    instance.finish()
+    finish(instance)
     it.redis.flushall()         # once more, with nothing left to read
-    instance.finish()
+    finish(instance)
     check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
     judged(it, group)
 
@@ -166,7 +178,7 @@ def drain(new, options):
         status = instance.stop()
         check(status in (0, -signal.SIGTERM), f"SIGTERM after {moment} s: exit {status}")
     instance = it.start(group)
-    instance.finish()
+    finish(instance)
     check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
     judged(it, group)
     repeats = 0
@@ -203,9 +215,9 @@ def olist(new, options):
         kills += 1
         killed = it.start("killed", **settings)
     replay.finish()
-    killed.finish()
+    finish(killed)
     calm = it.start("calm", **settings)
-    calm.finish()
+    finish(calm)
     counters = calm.metrics()
     for instance in (killed, calm):
         check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
@@ -227,7 +239,7 @@ def oracle_itself(new, options):
     group = "canary"
     it.produce(traffic.Traffic(options.seed, 150, broken=0.02).messages())
     instance = it.start(group)
-    instance.finish()
+    finish(instance)
     check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
     judge = judged(it, group)
     view = judge.views[0]
