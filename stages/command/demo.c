@@ -27,9 +27,11 @@
 #include "stages/command/command.h"
 #include "stages/command/embedded.h"
 #include "stages/command/instance.h"
+#include "stages/scan/format.h"
 #include "stages/serve/view.h"
 
-enum { PARTITIONS = 12, CATCH_UP_S = 20, TYPES_MAX = 32 };
+enum { PARTITIONS = 12, CATCH_UP_S = 20, TYPES_MAX = 32, SPEED = 20000 };
+#define SPEED_TEXT "20000"
 
 struct demo {
     struct embedded  services;
@@ -93,7 +95,7 @@ static int configure(struct demo *demo, struct command_line *line)
 /* peakload stands beside this program. */
 static int load_start(struct demo *demo, const char *seconds, const char *rate)
 {
-    char self[PATH_MAX - 64] = "", program[PATH_MAX], log[128];
+    char self[PATH_MAX - 64] = "", program[PATH_MAX], log[128], start[TIME_TEXT + 1] = "";
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
 
     if (length <= 0)
@@ -102,9 +104,12 @@ static int load_start(struct demo *demo, const char *seconds, const char *rate)
     *strrchr(self, '/') = '\0';
     snprintf(program, sizeof program, "%s/peakload", self);
     snprintf(log, sizeof log, "%s/peakload.log", demo->services.folder);
+    /* Days pass in seconds, and end now: nothing lies in the future. */
+    time_print(clock_wall_ms() - strtol(seconds, NULL, 10) * SPEED * 1000, start);
     const char *const argv[] = {program, "generate", "--brokers", demo->services.brokers,
                                 "--topic", config_text(demo->config, "kafka.topics.scans"),
-                                "--rate", rate, "--seconds", seconds, "--speed", "20000",
+                                "--rate", rate, "--seconds", seconds, "--speed", SPEED_TEXT,
+                                "--start", start,
                                 "--broken", "0.0005", NULL};
 
     return child_start(&demo->load, argv, log);

@@ -23,7 +23,7 @@
 #include "stages/track.h"
 #include "tests/unit/track_redis.h"
 
-enum { PARTITIONS = 4, BUCKETS = 8, SEEN_MAX = 512, HELD = 256,
+enum { PARTITIONS = 4, BUCKETS = 8, SEEN_MAX = 1024, HELD = 256,
        TEXTS = 4096, TEXT_BYTES = 320, BODY_MAX = 1 << 20, T0 = 1731312000, HOURS = 3600,
        DAYS = 86400 };
 
@@ -307,7 +307,7 @@ static void turn(void)
     }
 }
 
-static void pass_ms(uint32_t ms)
+static inline void pass_ms(uint32_t ms)
 {
     bench.now_ns += (uint64_t)ms * 1000000;
     turn();
@@ -340,7 +340,7 @@ static void bench_open(const char *const *settings)
 }
 
 /* The process dies where it stands, and another begins. */
-static void bench_crash(void)
+static inline void bench_crash(void)
 {
     graph_destroy(bench.graph);
     gate.held_count = gate.requests_count = gate.told_count = bench.home_count = 0;
@@ -364,7 +364,7 @@ static void bench_close(void)
 
 /* ── What a test says ─────────────────────────────────────────────────────── */
 
-static struct passage *begin(int32_t partition, enum passage_event event)
+static inline struct passage *begin(int32_t partition, enum passage_event event)
 {
     struct batch *batch = pool_take(bench.pool);
     struct passage *passage = batch->head;
@@ -380,7 +380,7 @@ static struct passage *begin(int32_t partition, enum passage_event event)
 }
 
 /* A scan for the batch begun, as Kafka got it `at_s`; `more`: ",\"next\":\"X\"" or "". */
-static struct scan *scan(const char *number, const char *code, const char *place, uint32_t at_s,
+static inline struct scan *scan(const char *number, const char *code, const char *place, uint32_t at_s,
                          const char *more)
 {
     char time[TIME_TEXT], *text = texts[bench.texts++ % TEXTS];
@@ -404,27 +404,27 @@ static struct scan *scan(const char *number, const char *code, const char *place
     return scan;
 }
 
-static void emit(void)
+static inline void emit(void)
 {
     bench.offset[bench.next->partition] = bench.next->offset_next;
     turn();
 }
 
-static void one_scan(const char *number, const char *code, const char *place, uint32_t at_s)
+static inline void one_scan(const char *number, const char *code, const char *place, uint32_t at_s)
 {
     (void)begin(1, PASSAGE_SCANS);
     (void)scan(number, code, place, at_s, "");
     emit();
 }
 
-static void order(int32_t partition, enum passage_event event)
+static inline void order(int32_t partition, enum passage_event event)
 {
     (void)begin(partition, event);
     emit();
 }
 
 /* A partition is given and claimed, at the end of which it runs. */
-static void assign(int32_t partition, enum group_kind group, int64_t group_offset)
+static inline void assign(int32_t partition, enum group_kind group, int64_t group_offset)
 {
     bench.assignment[partition]++;
     struct passage *passage = begin(partition, PASSAGE_ASSIGN);
@@ -440,7 +440,7 @@ static void assign(int32_t partition, enum group_kind group, int64_t group_offse
 /* ── What a test asks ─────────────────────────────────────────────────────── */
 
 /* The latest passage of an event that came home, or NULL. */
-static const struct passage *came_home(int32_t partition, enum passage_event event)
+static inline const struct passage *came_home(int32_t partition, enum passage_event event)
 {
     for (uint32_t i = bench.home_count; i-- > 0;)
         if (bench.home[i].partition == partition && bench.home[i].passage.event == event)
@@ -448,7 +448,7 @@ static const struct passage *came_home(int32_t partition, enum passage_event eve
     return NULL;
 }
 
-static uint32_t asked(enum request_kind kind)
+static inline uint32_t asked(enum request_kind kind)
 {
     uint32_t count = 0;
 
@@ -457,7 +457,7 @@ static uint32_t asked(enum request_kind kind)
     return count;
 }
 
-static const struct request *last_asked(enum request_kind kind)
+static inline const struct request *last_asked(enum request_kind kind)
 {
     for (uint32_t i = gate.requests_count; i-- > 0;)
         if (gate.requests[i].request.kind == kind)
@@ -466,8 +466,14 @@ static const struct request *last_asked(enum request_kind kind)
     return NULL;
 }
 
+/* Does the last cut mention it? */
+static inline bool cut_has(const char *text)
+{
+    return memmem(gate.body, gate.body_length, text, strlen(text)) != NULL;
+}
+
 /* The alert of this kind told nth, from 0, or NULL; `type` by its JSON. */
-static const struct told *told_alert(const char *type, int which)
+static inline const struct told *told_alert(const char *type, int which)
 {
     char wanted[64];
 
@@ -479,7 +485,7 @@ static const struct told *told_alert(const char *type, int which)
     return NULL;
 }
 
-static const char *key_of(int32_t partition, const char *suffix)
+static inline const char *key_of(int32_t partition, const char *suffix)
 {
     static char key[64];
 
@@ -488,7 +494,7 @@ static const char *key_of(int32_t partition, const char *suffix)
 }
 
 /* The parcel as Redis has it; false: it has none. */
-static bool stored(int32_t partition, const char *number, struct parcel *parcel)
+static inline bool stored(int32_t partition, const char *number, struct parcel *parcel)
 {
     char suffix[16];
     uint32_t home = parcel_home(number, strlen(number));
