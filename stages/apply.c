@@ -1,7 +1,7 @@
 /* apply.c - the only writer of a parcel's state.
  *
  * Order is event time: a late scan fills history and counters, and moves state
- * only when it is later than the state's (DOMAIN: order, lateness, duplicates).
+ * only when it is later than the state's.
  * A retraction takes an earlier event back: the state is read off the history
  * again, without the event.
  */
@@ -17,7 +17,8 @@ struct noted apply_note(struct names *names, const struct scan *scan)
 {
     struct noted n = {.at_s = (uint32_t)(scan->time_ms / 1000)};
 
-#define NOTE(kind, field) names_intern(names, kind, scan_text(scan, scan->field), scan->field.length)
+#define NOTE(kind, field)                                                      \
+    names_intern(names, kind, scan_text(scan, scan->field), scan->field.length)
     n.here = NOTE(NAME_PLACE, facility);
     n.next = NOTE(NAME_PLACE, next);
     n.origin = NOTE(NAME_PLACE, origin);

@@ -12,6 +12,7 @@ struct noted {
     uint32_t at_s;          /* event time */
 };
 
+/* Looks the scan's texts up, and gives numbers to those that are new. */
 struct noted apply_note(struct names *, const struct scan *);
 
 /* A parcel never seen, or its next life: everything but the number is new. */

@@ -36,7 +36,7 @@ struct board_row {
 extern struct board_row board[BOARD_PARTITIONS_MAX];
 extern _Atomic int board_partitions;   /* of the scan topic; 0 = not known yet */
 
-const char *phase_name(enum phase);
+const char *phase_name(enum phase);   /* "running" */
 
 /* Partition is alive: at its end, or moved within 30 s, or was just assigned. */
 int  board_healthy(int32_t partition, int64_t wall_ms, const char **why);

@@ -14,7 +14,7 @@
 #include "stages/kinds.h"
 #include "stages/outlet/mark.h"
 #include "stages/parcel/table.h"
-#include "stages/partition.h"
+#include "stages/track_parts.h"
 
 enum { CUT_BYTES_MAX = 16 * 1024 * 1024 };
 

@@ -19,7 +19,7 @@
 #include "stages/eta/model.h"
 #include "stages/parcel/deadlines.h"
 #include "stages/parcel/table.h"
-#include "stages/partition.h"
+#include "stages/track_parts.h"
 
 enum { AHEAD_MS_MAX = 300000, POSTPONE_S = 60, SAME_HASH_MAX = 8 };
 
@@ -462,13 +462,12 @@ bool follow_resends(struct track *t, struct partition *p)
     return true;
 }
 
-void follow_acknowledged(struct track *t, struct partition *p, const struct output *output)
+void follow_acknowledged(struct partition *p, const struct output *output)
 {
     struct parcel parcel;
     uint64_t hash = parcel_hash(output->key, output->key_length);
     uint32_t i = 0;
 
-    (void)t;
     if (!parcel_load(p, hash, output->key, output->key_length, &parcel))
         return;
     while (i < parcel.unsent_count && (parcel.unsent[i].id != output->alert ||

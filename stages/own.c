@@ -22,7 +22,7 @@
 #include "stages/eta/model.h"
 #include "stages/parcel/deadlines.h"
 #include "stages/parcel/table.h"
-#include "stages/partition.h"
+#include "stages/track_parts.h"
 
 enum { LOAD_BUCKETS = 64, PARCELS_EXPECTED = 4096 };
 

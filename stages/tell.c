@@ -10,7 +10,7 @@
 #include "pipeline/metric.h"
 #include "stages/kinds.h"
 #include "stages/outlet/text_out.h"
-#include "stages/partition.h"
+#include "stages/track_parts.h"
 
 enum { PER_SCAN_MAX = 40 /* outputs one scan or deadline may cause: alerts and an ETA */ };
 

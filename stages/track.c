@@ -18,7 +18,7 @@
 #include "stages/board.h"
 #include "stages/kinds.h"
 #include "stages/parcel/table.h"
-#include "stages/partition.h"
+#include "stages/track_parts.h"
 #include "stages/reference/reference.h"
 
 enum { PREFETCH_AHEAD = 8 };
@@ -375,7 +375,7 @@ static int track_on_tick(struct stage *stage, uint64_t now_ns)
     return done;
 }
 
-static void outputs_returned(struct track *t, struct partition *p, struct batch *batch)
+static void outputs_returned(struct partition *p, struct batch *batch)
 {
     const struct outputs *head = batch->head;
     const struct output *records = batch->records;
@@ -384,7 +384,7 @@ static void outputs_returned(struct track *t, struct partition *p, struct batch 
         batch->outcome != OUTCOME_DONE)
         return;
     for (uint32_t i = 0; i < batch->count; i++)
-        follow_acknowledged(t, p, &records[i]);
+        follow_acknowledged(p, &records[i]);
 }
 
 static void track_on_return(struct stage *stage, struct batch *batch)
@@ -396,7 +396,7 @@ static void track_on_return(struct stage *stage, struct batch *batch)
         p = NULL;
     if (batch->kind == KIND_OUTPUTS) {
         t->deferred_out -= ((struct outputs *)batch->head)->mode == OUTPUTS_DEFERRED;
-        outputs_returned(t, p, batch);
+        outputs_returned(p, batch);
         pool_give(t->outputs, &batch);
         return;
     }

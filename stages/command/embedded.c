@@ -54,7 +54,7 @@ static int mock_start(struct embedded *e, int partitions)
     char text[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
-    rd_kafka_conf_set(conf, "log_level", "3", NULL, 0);   /* it need not say that it has no broker */
+    rd_kafka_conf_set(conf, "log_level", "3", NULL, 0);   /* that it has no broker is known */
     rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
 
     if (client == NULL)

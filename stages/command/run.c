@@ -44,7 +44,8 @@ static int run(int argc, char **argv)
     code = command_config(&line, &config);
     if (code != COMMAND_GO_ON)
         return code;
-    log_open(level_of(config_text(config, "log.level")), form_of(config_text(config, "log.form")));
+    log_open(level_of(config_text(config, "log.level")),
+             form_of(config_text(config, "log.form")));
     instance_signals();
     code = instance_run(config) == 0 ? 0 : command_failed(&command_run, EX_UNAVAILABLE);
     config_destroy(config);

@@ -35,6 +35,7 @@ struct findings {
     } list[FINDINGS_MAX];
 };
 
+/* The detector being asked says: this is wrong, or it is not any more. */
 void findings_open(struct findings *, const struct finding *);
 void findings_resolve(struct findings *);
 

@@ -14,13 +14,9 @@
  * until track has claimed it again.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "pipeline/check.h"
 #include "pipeline/clock.h"
-#include "pipeline/config.h"
-#include "pipeline/env.h"
-#include "pipeline/error.h"
 #include "pipeline/ledger.h"
 #include "pipeline/log.h"
 #include "pipeline/metric.h"
@@ -28,56 +24,13 @@
 #include "stages/kinds.h"
 #include "stages/outlet/outlet.h"
 #include "stages/outlet/output.h"
-#include "stages/outlet/request.h"
+#include "stages/outlet/seat.h"
 
-enum { TO_KAFKA = 0, TO_REDIS = 1, BURST = 8, PARTITIONS_MAX = 1024, LEDGER_MAX = 256 };
+enum { BURST = 8, LEDGER_MAX = 256 };
 
 /* Half of the shortest session that brokers grant by default (6 s): who was away for
  * longer may have been replaced, and looks at mark before it sends anything. */
 #define PAUSE_NS     3000000000ull
-#define RETRY_NS_MIN 50000000ull
-#define RETRY_NS_MAX 2000000000ull
-
-enum step {
-    STEP_NONE,
-    STEP_CLAIM_LOOK,   /* what is mark?                                                */
-    STEP_CLAIM_WRITE,  /* make it ours                                                 */
-    STEP_CLAIM_ASK,    /* the answer was lost: did it become ours?                      */
-    STEP_CUT_WAIT,     /* for acknowledgements                                         */
-    STEP_CUT_WRITE,
-    STEP_CUT_ASK,      /* the answer was lost: was it applied?                          */
-    STEP_PASS          /* READ or LOOK: handed on as it is                              */
-};
-
-enum seat_state { SEAT_CLAIMING, SEAT_OWNED, SEAT_LOST };
-
-/* One partition in this worker's hands. */
-struct seat {
-    int32_t        partition;
-    uint32_t       assignment;
-    enum seat_state state;
-    struct mark    mark, next;     /* believed; what the errand wants it to be          */
-    struct ledger *ledger;         /* ordinals of AT_ONCE outputs not yet acknowledged    */
-    struct batch  *errand;         /* track's request being carried out                  */
-    struct batch  *release;        /* track's RELEASE, once the errand is home            */
-    enum step      step;
-    bool           away;           /* the errand is at store_redis                       */
-    uint64_t       retry_ns, wait_ns; /* not before; back-off                            */
-    struct batch  *deferred, **deferred_end; /* outputs waiting for a cut, by `kept`       */
-    uint64_t       applied;        /* ordinal of the last cut applied                    */
-    struct batch  *probe;          /* our own LOOK after a pause, at store_redis          */
-    bool           must_look;      /* nothing is sent before mark has been seen           */
-    bool           fresh;          /* the claim found no mark                             */
-};
-
-struct checkpoint {
-    struct pool   *probes;
-    struct seat   *seats[PARTITIONS_MAX]; /* by partition                                */
-    int32_t        owned[PARTITIONS_MAX]; /* partitions with a seat                       */
-    uint32_t       owned_count;
-    uint64_t       turned_ns;             /* boot time of the last turn                   */
-    struct metric *applied, *lost, *asked, *paused;
-};
 
 static const struct metric_info info_applied = {
     "checkpoints_total", "Checkpoints applied in Redis.", METRIC_COUNTER};
@@ -106,9 +59,9 @@ static int checkpoint_init(struct stage *stage, const struct config *config)
     return 0;
 }
 
-static struct seat *seat_find(struct checkpoint *x, const struct batch *batch)
+struct seat *seat_find(struct checkpoint *x, const struct batch *batch)
 {
-    CHECK(batch->partition >= 0 && batch->partition < PARTITIONS_MAX);
+    CHECK(batch->partition >= 0 && batch->partition < SEATS_MAX);
     struct seat *seat = x->seats[batch->partition];
 
     return seat != NULL && seat->assignment == batch->assignment ? seat : NULL;
@@ -196,7 +149,7 @@ static struct batch *deferred_pop(struct seat *seat)
     return batch;
 }
 
-static void deferred_drop(struct stage *stage, struct seat *seat)
+void seat_drop_deferred(struct stage *stage, struct seat *seat)
 {
     while (seat->deferred != NULL) {
         struct batch *batch = deferred_pop(seat);
@@ -218,21 +171,9 @@ static int deferred_send(struct stage *stage, struct seat *seat, int budget)
     return sent;
 }
 
-/* ── Requests ─────────────────────────────────────────────────────────────── */
+/* ── Answers ──────────────────────────────────────────────────────────────── */
 
-/* The errand is over: track is told. */
-static void errand_finish(struct stage *stage, struct seat *seat, enum request_answer answer)
-{
-    struct request *request = seat->errand->head;
-
-    request->answer = (uint8_t)answer;
-    request->mark = seat->mark;
-    seat->step = STEP_NONE;
-    seat->wait_ns = 0;
-    stage_finish(stage, &seat->errand, OUTCOME_DONE);
-}
-
-static void seat_lose(struct stage *stage, struct seat *seat, const char *how)
+void seat_lose(struct stage *stage, struct seat *seat, const char *how)
 {
     struct checkpoint *x = stage_state(stage);
 
@@ -242,223 +183,7 @@ static void seat_lose(struct stage *stage, struct seat *seat, const char *how)
                     how);
     }
     seat->state = SEAT_LOST;
-    deferred_drop(stage, seat);
-}
-
-static void retry_later(struct seat *seat, uint64_t now_ns)
-{
-    seat->wait_ns = seat->wait_ns == 0 ? RETRY_NS_MIN : seat->wait_ns * 2;
-    if (seat->wait_ns > RETRY_NS_MAX)
-        seat->wait_ns = RETRY_NS_MAX;
-    seat->retry_ns = now_ns + seat->wait_ns;
-}
-
-static void request_look(struct request *request, const char *expected)
-{
-    request->kind = REQUEST_LOOK;
-    request->guarded = 0;
-    CHECK(strlen(expected) < sizeof request->expected);
-    memcpy(request->expected, expected, strlen(expected) + 1);
-}
-
-static void request_write(struct request *request, const struct mark *from,
-                          const struct mark *to)
-{
-    request->kind = REQUEST_CUT;
-    request->guarded = 1;
-    request->expected[0] = '\0';
-    if (from->epoch != 0)
-        mark_print(from, request->expected);
-    mark_print(to, request->wanted);
-}
-
-static bool cut_ready(const struct seat *seat)
-{
-#ifdef CANARY_no_ack_wait
-    return true;    /* planted: the bytes do not wait for acknowledgements */
-#endif
-    const struct request *request = seat->errand->head;
-
-    return ledger_watermark(seat->ledger) > (int64_t)request->outputs;
-}
-
-/* The believed mark of a first claim: none. */
-static void claim_next(struct seat *seat, const struct request *claim)
-{
-    uint64_t now_us = (uint64_t)clock_wall_ms() * 1000;
-    struct mark *next = &seat->next;
-
-    *next = seat->mark;
-    if (seat->mark.epoch == 0)
-        *next = (struct mark){.partitions = claim->partitions, .buckets = claim->buckets,
-                              .offset = claim->first_offset, .kafka_ms = -1, .home = -1};
-    next->epoch = seat->mark.epoch + 1 > now_us ? seat->mark.epoch + 1 : now_us;
-    next->owner = env_random();
-#ifdef CANARY_no_token
-    next->epoch = seat->mark.epoch + 1;   /* planted: a plain counter, no token */
-    next->owner = 0;
-#endif
-    next->sequence = 0;
-    seat->fresh = seat->mark.epoch == 0;
-}
-
-/* Sends the errand's next request, when it may go.  Returns work done. */
-static int errand_send(struct stage *stage, struct seat *seat, uint64_t now_ns)
-{
-    struct request *request = seat->errand->head;
-    struct batch *batch = seat->errand;
-    char believed[MARK_TEXT_MAX] = "";
-
-    if (seat->away || now_ns < seat->retry_ns)
-        return 0;
-    if (seat->mark.epoch != 0)
-        mark_print(&seat->mark, believed);
-    switch (seat->step) {
-    case STEP_CLAIM_LOOK:
-        request_look(request, "");
-        break;
-    case STEP_CLAIM_WRITE:
-        request_write(request, &seat->mark, &seat->next);
-        break;
-    case STEP_CUT_WAIT:
-        if (!cut_ready(seat))
-            return 0;
-        seat->step = STEP_CUT_WRITE;
-        /* fall through */
-    case STEP_CUT_WRITE:
-        request_write(request, &seat->mark, &seat->next);
-        break;
-    case STEP_CLAIM_ASK:
-    case STEP_CUT_ASK:
-        request_look(request, believed);
-        break;
-    case STEP_PASS:
-        if (request->kind == REQUEST_LOOK)
-            request_look(request, believed);
-        break;
-    case STEP_NONE:
-        CHECK(seat->step != STEP_NONE);   /* an errand is always at a step */
-    }
-    request->answer = REQUEST_PENDING;
-    seat->away = true;
-    stage_emit(stage, TO_REDIS, &batch);
-    return 1;
-}
-
-/* ── Answers ──────────────────────────────────────────────────────────────── */
-
-static void claim_answer(struct stage *stage, struct seat *seat, struct request *request,
-                         uint64_t now_ns)
-{
-    switch (request->answer) {
-    case REQUEST_APPLIED:
-        if (seat->step == STEP_CLAIM_LOOK)
-            memset(&seat->mark, 0, sizeof seat->mark);   /* there is none */
-        break;
-    case REQUEST_DIFFERS:
-        if (seat->step == STEP_CLAIM_LOOK || seat->step == STEP_CLAIM_ASK)
-            seat->mark = request->mark;
-        break;
-    case REQUEST_UNKNOWN:
-        seat->step = STEP_CLAIM_ASK;
-        retry_later(seat, now_ns);
-        return;
-    default:
-        retry_later(seat, now_ns);
-        return;
-    }
-    if ((seat->step == STEP_CLAIM_WRITE && request->answer == REQUEST_APPLIED) ||
-        (seat->step == STEP_CLAIM_ASK && mark_same(&seat->mark, &seat->next))) {
-        seat->mark = seat->next;
-        seat->state = SEAT_OWNED;
-        request->kind = REQUEST_CLAIM;
-        request->fresh = seat->fresh;
-        errand_finish(stage, seat, REQUEST_APPLIED);
-        return;
-    }
-    if (seat->step == STEP_CLAIM_WRITE) {
-        seat->step = STEP_CLAIM_LOOK;   /* somebody was faster: look again */
-        retry_later(seat, now_ns);
-        return;
-    }
-    claim_next(seat, request);
-    seat->step = STEP_CLAIM_WRITE;
-}
-
-static void cut_applied(struct stage *stage, struct seat *seat, const struct request *request)
-{
-    struct checkpoint *x = stage_state(stage);
-
-    seat->mark = seat->next;
-    seat->applied = request->ordinal;
-    metric_add(x->applied, 1);
-    errand_finish(stage, seat, REQUEST_APPLIED);
-}
-
-static void cut_lost(struct stage *stage, struct seat *seat, const char *how)
-{
-    seat_lose(stage, seat, how);
-    errand_finish(stage, seat, REQUEST_DIFFERS);
-}
-
-static void cut_answer(struct stage *stage, struct seat *seat, struct request *request,
-                       uint64_t now_ns)
-{
-    struct checkpoint *x = stage_state(stage);
-    bool asked = seat->step == STEP_CUT_ASK;
-
-    switch (request->answer) {
-    case REQUEST_APPLIED:
-        if (!asked)
-            cut_applied(stage, seat, request);
-        else
-            seat->step = STEP_CUT_WRITE;   /* mark as before: not applied, send again */
-        break;
-    case REQUEST_DIFFERS:
-        if (asked && mark_same(&request->mark, &seat->next))
-            cut_applied(stage, seat, request);
-        else if (!asked && request->mark.epoch == 0 && request->text[0] == '\0')
-            seat->step = STEP_CUT_ASK;     /* touched while we wrote: see by whom */
-        else
-            cut_lost(stage, seat, request->mark.epoch == 0
-                                      ? "mark is gone from Redis"
-                                      : "mark in Redis is another owner's, or went back");
-        break;
-    case REQUEST_UNKNOWN:
-        metric_add(x->asked, 1);
-        seat->step = STEP_CUT_ASK;
-#ifdef CANARY_blind_resend
-        seat->step = STEP_CUT_WRITE;       /* planted: taken as failed, sent again on top */
-        seat->mark = seat->next;
-        seat->next.sequence++;
-#endif
-        retry_later(seat, now_ns);
-        break;
-    default:
-        retry_later(seat, now_ns);
-        break;
-    }
-}
-
-static void pass_answer(struct stage *stage, struct seat *seat, struct request *request,
-                        uint64_t now_ns)
-{
-    if (request->answer == REQUEST_APPLIED) {
-        errand_finish(stage, seat, REQUEST_APPLIED);
-    } else if (request->answer == REQUEST_DIFFERS) {
-        cut_lost(stage, seat, "mark in Redis is not what was written last");
-    } else {
-        request_clear(request);
-        retry_later(seat, now_ns);
-    }
-}
-
-/* Bad answers are told once per back-off, so that a person knows what Redis says. */
-static void errand_complain(const struct seat *seat, const struct request *request)
-{
-    if (request->answer == REQUEST_REFUSED)
-        log_warning("checkpoint", "partition %d: Redis refuses: %s; trying again",
-                    seat->partition, request->text);
+    seat_drop_deferred(stage, seat);
 }
 
 static void probe_answer(struct stage *stage, struct seat *seat, uint64_t now_ns)
@@ -471,15 +196,13 @@ static void probe_answer(struct stage *stage, struct seat *seat, uint64_t now_ns
     else if (request->answer == REQUEST_DIFFERS)
         seat_lose(stage, seat, "mark changed while this process was away");
     else
-        retry_later(seat, now_ns);
+        seat_retry_later(seat, now_ns);
     pool_give(x->probes, &seat->probe);
 }
 
 static void writes_returned(struct stage *stage, struct batch *batch)
 {
-    struct checkpoint *x = stage_state(stage);
-    struct seat *seat = seat_find(x, batch);
-    struct request *request = batch->head;
+    struct seat *seat = seat_find(stage_state(stage), batch);
     uint64_t now_ns = clock_monotonic_ns();
 
     CHECK(seat != NULL);
@@ -487,26 +210,8 @@ static void writes_returned(struct stage *stage, struct batch *batch)
         probe_answer(stage, seat, now_ns);
         return;
     }
-    CHECK(batch == seat->errand && seat->away);
-    seat->away = false;
-    if (batch->outcome == OUTCOME_FAILED || seat->release != NULL) {
-        errand_finish(stage, seat, REQUEST_GONE);
-        return;
-    }
-    errand_complain(seat, request);
-    switch (seat->step) {
-    case STEP_CLAIM_LOOK:
-    case STEP_CLAIM_WRITE:
-    case STEP_CLAIM_ASK:
-        claim_answer(stage, seat, request, now_ns);
-        break;
-    case STEP_CUT_WRITE:
-    case STEP_CUT_ASK:
-        cut_answer(stage, seat, request, now_ns);
-        break;
-    default:
-        pass_answer(stage, seat, request, now_ns);
-    }
+    CHECK(batch == seat->errand);
+    errand_answered(stage, seat, now_ns);
 }
 
 static void checkpoint_on_return(struct stage *stage, struct batch *batch)
@@ -525,46 +230,23 @@ static void checkpoint_on_return(struct stage *stage, struct batch *batch)
 
 /* ── Turns ────────────────────────────────────────────────────────────────── */
 
-static void take_cut(struct seat *seat, const struct request *request)
-{
-    seat->next = request->mark;
-    seat->next.partitions = seat->mark.partitions;
-    seat->next.buckets = seat->mark.buckets;
-    seat->next.epoch = seat->mark.epoch;
-    seat->next.owner = seat->mark.owner;
-    seat->next.sequence = seat->mark.sequence + 1;
-}
-
 static enum stage_verdict take_writes(struct stage *stage, struct batch *batch)
 {
     struct checkpoint *x = stage_state(stage);
     struct seat *seat = seat_find(x, batch);
-    struct request *request = batch->head;
+    const struct request *request = batch->head;
 
     if (request->kind == REQUEST_CLAIM) {
         if (x->seats[batch->partition] != NULL)
             return STAGE_HOLD;   /* its last owner's answers are still out */
         seat = seat_take(x, batch);
-        seat->errand = batch;
-        seat->step = STEP_CLAIM_LOOK;
-        return STAGE_TAKEN;
     }
     CHECK(seat != NULL);
     if (request->kind == REQUEST_RELEASE) {
         CHECK(seat->release == NULL);
         seat->release = batch;
-        return STAGE_TAKEN;
-    }
-    CHECK(seat->errand == NULL);
-    seat->errand = batch;
-    seat->retry_ns = 0;
-    if (seat->state == SEAT_LOST) {
-        errand_finish(stage, seat, REQUEST_DIFFERS);
-    } else if (request->kind == REQUEST_CUT) {
-        take_cut(seat, request);
-        seat->step = STEP_CUT_WAIT;
     } else {
-        seat->step = STEP_PASS;
+        errand_begin(stage, seat, batch);
     }
     return STAGE_TAKEN;
 }
@@ -601,7 +283,7 @@ static int seat_release(struct stage *stage, struct seat *seat)
 {
     struct batch *release = seat->release;
 
-    deferred_drop(stage, seat);
+    seat_drop_deferred(stage, seat);
     if (seat->errand != NULL && !seat->away)
         errand_finish(stage, seat, REQUEST_GONE);
     if (seat->errand != NULL || seat->probe != NULL)

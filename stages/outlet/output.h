@@ -29,7 +29,7 @@ struct output {
     const char *key;
     const void *value;                /* NULL with length 0 = a null value                 */
     const struct output_header *headers;
-    const void *original;             /* a consumer's message whose headers are copied too, or NULL */
+    const void *original;             /* a consumer's message whose headers are copied, or NULL */
     uint64_t    alert;                /* TOPIC_ALERTS: its id, and which change of it this is  */
     uint16_t    sequence;
 };

@@ -28,6 +28,7 @@ struct redis_replies {
 void redis_replies_open(struct redis_replies *);
 void redis_replies_close(struct redis_replies *);
 
+/* From now on: build objects of `wanted` replies, or only count them. */
 void redis_replies_build(struct redis_replies *, uint32_t wanted);
 void redis_replies_count(struct redis_replies *);
 

@@ -1,4 +1,4 @@
-/* dedup.c - effective, merged or duplicate: DOMAIN's rules of order and sameness.
+/* dedup.c - effective, merged or duplicate: the rules of order and sameness.
  *
  * Order is event time, never arrival; so a scan that arrives after its own retraction
  * moves no state either.

@@ -19,11 +19,13 @@ enum name_kind { NAME_PLACE, NAME_SERVICE };
 
 struct names;
 
+/* An empty dictionary.  owns: the caller.  thread: the partition's worker. */
 struct names *names_create(void);
 void          names_destroy(struct names *);
 
 /* The text's number, given now if it is new.  NAME_NONE for the empty text, and when the
- * dictionary is full or the text too long (names_refused counts those).  thread: the partition's worker. */
+ * dictionary is full or the text too long (names_refused counts those).
+ * thread: the partition's worker. */
 name_id names_intern(struct names *, enum name_kind, const char *text, size_t length);
 
 /* NAME_NONE when it was never seen. */

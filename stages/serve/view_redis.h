@@ -27,11 +27,13 @@ struct view_redis {
     char                 error[160]; /* why                                                   */
 };
 
+/* The view's connection, as view.c keeps it. */
 struct view_redis *view_redis_of(struct view *);
 
 /* Before the first question of an answer: a connection is there.  0; -1, error trail. */
 int view_redis_begin(struct view_redis *);
 
+/* A partition's key, "{group:topic:partition}:suffix". */
 void view_redis_key(const struct view_redis *, char key[KEY_MAX], int32_t partition,
                     const char *suffix);
 

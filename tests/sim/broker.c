@@ -338,8 +338,7 @@ static int port_assign(void *self, const int32_t *partitions, const int64_t *off
 
 static int port_seek(void *self, int32_t partition, int64_t offset)
 {
-    ((struct member *)self)->position[partition] = offset;
-    return 0;
+    return ((struct member *)self)->position[partition] = offset, 0;
 }
 
 static void port_ask(void *self, int32_t partition, bool with_group)
@@ -407,7 +406,7 @@ static size_t port_consume(void *self, int32_t partition, struct raw *raws, size
 
 static void port_release(void *self, struct raw *raws, size_t count)
 {
-    (void)self, (void)raws, (void)count;   /* the log keeps its records */
+    (void)self, (void)raws, (void)count; /* the log keeps its records */
 }
 
 static bool port_header(const void *message, size_t i, const char **name, const void **value,
@@ -417,18 +416,12 @@ static bool port_header(const void *message, size_t i, const char **name, const 
     return false;
 }
 
-static int32_t port_partition_count(void *self)
-{
-    (void)self;
-    return PARTITIONS;
-}
+static int32_t port_partition_count(void *self) { return (void)self, PARTITIONS; }
 
 static void port_close(void *self)
 {
-    struct member *m = self;
-
-    if (m->present)
-        member_leave(m->broker, m);
+    if (((struct member *)self)->present)
+        member_leave(((struct member *)self)->broker, self);
 }
 
 /* ── Output topics and the producer port ──────────────────────────────────── */

@@ -1,4 +1,4 @@
-/* dedup: the rules of DOMAIN, one by one, and beside a plain restatement of them. */
+/* dedup: its rules, one by one, and beside a plain restatement of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -158,7 +158,7 @@ static void tombstones(void **state)
     assert_true(c.new_life && c.reused);
 }
 
-/* DOMAIN, section 2, once more: as questions in the order of their weight. */
+/* The rules once more: as questions in the order of their weight. */
 static struct classified expected(const struct parcel *p, uint32_t at_s, name_id place,
                                   enum scan_code code, bool retracts)
 {

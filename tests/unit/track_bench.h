@@ -380,8 +380,8 @@ static inline struct passage *begin(int32_t partition, enum passage_event event)
 }
 
 /* A scan for the batch begun, as Kafka got it `at_s`; `more`: ",\"next\":\"X\"" or "". */
-static inline struct scan *scan(const char *number, const char *code, const char *place, uint32_t at_s,
-                         const char *more)
+static inline struct scan *scan(const char *number, const char *code, const char *place,
+                                uint32_t at_s, const char *more)
 {
     char time[TIME_TEXT], *text = texts[bench.texts++ % TEXTS];
     struct batch *batch = bench.next;

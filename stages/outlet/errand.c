@@ -1,0 +1,301 @@
+/* errand.c - one request of track's, step by step, until it is known what became of it.
+ *
+ *   claim   look at mark → write ours over it → (answer lost: look again)
+ *   cut     wait for acknowledgements → write → (answer lost: look: applied, or again)
+ *   others  handed on as they are
+ */
+#include <string.h>
+
+#include "pipeline/check.h"
+#include "pipeline/clock.h"
+#include "pipeline/env.h"
+#include "pipeline/ledger.h"
+#include "pipeline/log.h"
+#include "pipeline/metric.h"
+#include "stages/outlet/seat.h"
+
+#define RETRY_NS_MIN 50000000ull
+#define RETRY_NS_MAX 2000000000ull
+
+void errand_finish(struct stage *stage, struct seat *seat, enum request_answer answer)
+{
+    struct request *request = seat->errand->head;
+
+    request->answer = (uint8_t)answer;
+    request->mark = seat->mark;
+    seat->step = STEP_NONE;
+    seat->wait_ns = 0;
+    stage_finish(stage, &seat->errand, OUTCOME_DONE);
+}
+
+void seat_retry_later(struct seat *seat, uint64_t now_ns)
+{
+    seat->wait_ns = seat->wait_ns == 0 ? RETRY_NS_MIN : seat->wait_ns * 2;
+    if (seat->wait_ns > RETRY_NS_MAX)
+        seat->wait_ns = RETRY_NS_MAX;
+    seat->retry_ns = now_ns + seat->wait_ns;
+}
+
+void request_look(struct request *request, const char *expected)
+{
+    request->kind = REQUEST_LOOK;
+    request->guarded = 0;
+    CHECK(strlen(expected) < sizeof request->expected);
+    memcpy(request->expected, expected, strlen(expected) + 1);
+}
+
+static void request_write(struct request *request, const struct mark *from,
+                          const struct mark *to)
+{
+    request->kind = REQUEST_CUT;
+    request->guarded = 1;
+    request->expected[0] = '\0';
+    if (from->epoch != 0)
+        mark_print(from, request->expected);
+    mark_print(to, request->wanted);
+}
+
+static bool cut_ready(const struct seat *seat)
+{
+#ifdef CANARY_no_ack_wait
+    return true;    /* planted: the bytes do not wait for acknowledgements */
+#endif
+    const struct request *request = seat->errand->head;
+
+    return ledger_watermark(seat->ledger) > (int64_t)request->outputs;
+}
+
+/* The believed mark of a first claim: none. */
+static void claim_next(struct seat *seat, const struct request *claim)
+{
+    uint64_t now_us = (uint64_t)clock_wall_ms() * 1000;
+    struct mark *next = &seat->next;
+
+    *next = seat->mark;
+    if (seat->mark.epoch == 0)
+        *next = (struct mark){.partitions = claim->partitions, .buckets = claim->buckets,
+                              .offset = claim->first_offset, .kafka_ms = -1, .home = -1};
+    next->epoch = seat->mark.epoch + 1 > now_us ? seat->mark.epoch + 1 : now_us;
+    next->owner = env_random();
+#ifdef CANARY_no_token
+    next->epoch = seat->mark.epoch + 1;   /* planted: a plain counter, no token */
+    next->owner = 0;
+#endif
+    next->sequence = 0;
+    seat->fresh = seat->mark.epoch == 0;
+}
+
+/* Sends the errand's next request, when it may go.  Returns work done. */
+int errand_send(struct stage *stage, struct seat *seat, uint64_t now_ns)
+{
+    struct request *request = seat->errand->head;
+    struct batch *batch = seat->errand;
+    char believed[MARK_TEXT_MAX] = "";
+
+    if (seat->away || now_ns < seat->retry_ns)
+        return 0;
+    if (seat->mark.epoch != 0)
+        mark_print(&seat->mark, believed);
+    switch (seat->step) {
+    case STEP_CLAIM_LOOK:
+        request_look(request, "");
+        break;
+    case STEP_CLAIM_WRITE:
+        request_write(request, &seat->mark, &seat->next);
+        break;
+    case STEP_CUT_WAIT:
+        if (!cut_ready(seat))
+            return 0;
+        seat->step = STEP_CUT_WRITE;
+        /* fall through */
+    case STEP_CUT_WRITE:
+        request_write(request, &seat->mark, &seat->next);
+        break;
+    case STEP_CLAIM_ASK:
+    case STEP_CUT_ASK:
+        request_look(request, believed);
+        break;
+    case STEP_PASS:
+        if (request->kind == REQUEST_LOOK)
+            request_look(request, believed);
+        break;
+    case STEP_NONE:
+        CHECK(seat->step != STEP_NONE);   /* an errand is always at a step */
+    }
+    request->answer = REQUEST_PENDING;
+    seat->away = true;
+    stage_emit(stage, TO_REDIS, &batch);
+    return 1;
+}
+
+/* ── Answers ──────────────────────────────────────────────────────────────── */
+
+static void claim_answer(struct stage *stage, struct seat *seat, struct request *request,
+                         uint64_t now_ns)
+{
+    switch (request->answer) {
+    case REQUEST_APPLIED:
+        if (seat->step == STEP_CLAIM_LOOK)
+            memset(&seat->mark, 0, sizeof seat->mark);   /* there is none */
+        break;
+    case REQUEST_DIFFERS:
+        if (seat->step == STEP_CLAIM_LOOK || seat->step == STEP_CLAIM_ASK)
+            seat->mark = request->mark;
+        break;
+    case REQUEST_UNKNOWN:
+        seat->step = STEP_CLAIM_ASK;
+        seat_retry_later(seat, now_ns);
+        return;
+    default:
+        seat_retry_later(seat, now_ns);
+        return;
+    }
+    if ((seat->step == STEP_CLAIM_WRITE && request->answer == REQUEST_APPLIED) ||
+        (seat->step == STEP_CLAIM_ASK && mark_same(&seat->mark, &seat->next))) {
+        seat->mark = seat->next;
+        seat->state = SEAT_OWNED;
+        request->kind = REQUEST_CLAIM;
+        request->fresh = seat->fresh;
+        errand_finish(stage, seat, REQUEST_APPLIED);
+        return;
+    }
+    if (seat->step == STEP_CLAIM_WRITE) {
+        seat->step = STEP_CLAIM_LOOK;   /* somebody was faster: look again */
+        seat_retry_later(seat, now_ns);
+        return;
+    }
+    claim_next(seat, request);
+    seat->step = STEP_CLAIM_WRITE;
+}
+
+static void cut_applied(struct stage *stage, struct seat *seat, const struct request *request)
+{
+    struct checkpoint *x = stage_state(stage);
+
+    seat->mark = seat->next;
+    seat->applied = request->ordinal;
+    metric_add(x->applied, 1);
+    errand_finish(stage, seat, REQUEST_APPLIED);
+}
+
+static void cut_lost(struct stage *stage, struct seat *seat, const char *how)
+{
+    seat_lose(stage, seat, how);
+    errand_finish(stage, seat, REQUEST_DIFFERS);
+}
+
+static void cut_answer(struct stage *stage, struct seat *seat, struct request *request,
+                       uint64_t now_ns)
+{
+    struct checkpoint *x = stage_state(stage);
+    bool asked = seat->step == STEP_CUT_ASK;
+
+    switch (request->answer) {
+    case REQUEST_APPLIED:
+        if (!asked)
+            cut_applied(stage, seat, request);
+        else
+            seat->step = STEP_CUT_WRITE;   /* mark as before: not applied, send again */
+        break;
+    case REQUEST_DIFFERS:
+        if (asked && mark_same(&request->mark, &seat->next))
+            cut_applied(stage, seat, request);
+        else if (!asked && request->mark.epoch == 0 && request->text[0] == '\0')
+            seat->step = STEP_CUT_ASK;     /* touched while we wrote: see by whom */
+        else
+            cut_lost(stage, seat, request->mark.epoch == 0
+                                      ? "mark is gone from Redis"
+                                      : "mark in Redis is another owner's, or went back");
+        break;
+    case REQUEST_UNKNOWN:
+        metric_add(x->asked, 1);
+        seat->step = STEP_CUT_ASK;
+#ifdef CANARY_blind_resend
+        seat->step = STEP_CUT_WRITE;       /* planted: taken as failed, sent again on top */
+        seat->mark = seat->next;
+        seat->next.sequence++;
+#endif
+        seat_retry_later(seat, now_ns);
+        break;
+    default:
+        seat_retry_later(seat, now_ns);
+        break;
+    }
+}
+
+static void pass_answer(struct stage *stage, struct seat *seat, struct request *request,
+                        uint64_t now_ns)
+{
+    if (request->answer == REQUEST_APPLIED) {
+        errand_finish(stage, seat, REQUEST_APPLIED);
+    } else if (request->answer == REQUEST_DIFFERS) {
+        cut_lost(stage, seat, "mark in Redis is not what was written last");
+    } else {
+        request_clear(request);
+        seat_retry_later(seat, now_ns);
+    }
+}
+
+/* Bad answers are told once per back-off, so that a person knows what Redis says. */
+static void errand_complain(const struct seat *seat, const struct request *request)
+{
+    if (request->answer == REQUEST_REFUSED)
+        log_warning("checkpoint", "partition %d: Redis refuses: %s; trying again",
+                    seat->partition, request->text);
+}
+
+void errand_answered(struct stage *stage, struct seat *seat, uint64_t now_ns)
+{
+    struct request *request = seat->errand->head;
+
+    CHECK(seat->away);
+    seat->away = false;
+    if (seat->errand->outcome == OUTCOME_FAILED || seat->release != NULL) {
+        errand_finish(stage, seat, REQUEST_GONE);
+        return;
+    }
+    errand_complain(seat, request);
+    switch (seat->step) {
+    case STEP_CLAIM_LOOK:
+    case STEP_CLAIM_WRITE:
+    case STEP_CLAIM_ASK:
+        claim_answer(stage, seat, request, now_ns);
+        break;
+    case STEP_CUT_WRITE:
+    case STEP_CUT_ASK:
+        cut_answer(stage, seat, request, now_ns);
+        break;
+    default:
+        pass_answer(stage, seat, request, now_ns);
+    }
+}
+
+/* What a cut makes of mark. */
+static void cut_next(struct seat *seat, const struct request *request)
+{
+    seat->next = request->mark;
+    seat->next.partitions = seat->mark.partitions;
+    seat->next.buckets = seat->mark.buckets;
+    seat->next.epoch = seat->mark.epoch;
+    seat->next.owner = seat->mark.owner;
+    seat->next.sequence = seat->mark.sequence + 1;
+}
+
+void errand_begin(struct stage *stage, struct seat *seat, struct batch *batch)
+{
+    const struct request *request = batch->head;
+
+    CHECK(seat->errand == NULL && seat->step == STEP_NONE);
+    seat->errand = batch;
+    seat->retry_ns = 0;
+    if (request->kind == REQUEST_CLAIM) {
+        seat->step = STEP_CLAIM_LOOK;
+    } else if (seat->state == SEAT_LOST) {
+        errand_finish(stage, seat, REQUEST_DIFFERS);
+    } else if (request->kind == REQUEST_CUT) {
+        cut_next(seat, request);
+        seat->step = STEP_CUT_WAIT;
+    } else {
+        seat->step = STEP_PASS;
+    }
+}

@@ -1,0 +1,104 @@
+/* track_parts.h - the stage's state, and what its files offer each other.
+ *
+ * track.c decides whose turn it is; own, follow, tell and cut each do one thing with a
+ * partition (partition.h).  Everything here is the worker's own: one thread, no lock.
+ */
+#ifndef STAGES_TRACK_PARTS_H
+#define STAGES_TRACK_PARTS_H
+
+#include "stages/partition.h"
+
+/* The stage's state: the partitions of one worker and what they share. */
+struct track {
+    const struct config *config;
+    struct stage     *stage;
+    struct pool      *outputs, *requests;
+    uint32_t          deferred_out, deferred_max; /* batches that wait for a cut, or its turn  */
+    struct partition *partitions[1024];
+    int32_t           owned[1024];
+    uint32_t          owned_count;
+    uint32_t          budget[2];      /* batches that may still be emitted in this call      */
+    int64_t           wall_ms;        /* as of this call                                     */
+
+    struct rules     *rules;
+    struct reference *reference;
+    struct retention  retention;
+    uint32_t          model_cells_max, model_half_life_s;
+    double            model_shrink;
+    bool              clock_by_event;
+    int64_t           clock_tolerance_ms;
+    uint32_t          records_max, buckets;
+    uint64_t          interval_ns, progress_ns;
+    const char       *group, *topic, *source;
+    struct batch     *scratch;        /* outputs that are suppressed are written here        */
+    struct cut_row   *cut_rows;       /* cut.c's sorting area                               */
+    uint32_t          cut_rows_size;
+
+    struct metric *effective, *merged, *duplicates, *late, *lives, *alerts, *etas[ETA_REASONS],
+                  *suppressed, *fired, *ahead, *loaded, *refused;
+};
+
+/* ── own.c: a partition's way in and out ──────────────────────────────────── */
+
+/* Begins to claim what an ASSIGN passage names; the passage returns with our answer.
+ * 1 = taken, 0 = not now. */
+int  own_begin(struct track *, struct batch *order);
+/* One of this partition's requests is home: goes on to the next step; emits nothing. */
+void own_answered(struct track *, struct partition *, struct batch *request);
+/* Asks for the next part of the state to stream in.  Work done. */
+int  own_load(struct track *, struct partition *);
+/* Mark is not ours any more: everything that waits goes home with RECLAIM. */
+void own_lose(struct track *, struct partition *);
+/* Drops what it holds and sends RELEASE; called again until that has left. */
+void own_end(struct track *, struct partition *);
+void own_free(struct track *, struct partition *);  /* RELEASE is home, or the graph is gone */
+
+/* ── follow.c: false = it has to wait (budget, buffers, checkpoint) ───────── */
+
+bool follow_scan(struct track *, struct partition *, const struct scan *); /* all four steps */
+/* The partition clock moves on; deadlines up to then fire. */
+bool follow_clock(struct track *, struct partition *, int64_t clock_ms);
+/* Unsent alerts that came in with their records are told again. */
+bool follow_resends(struct track *, struct partition *);
+/* Kafka has this unsent change: the record forgets it. */
+void follow_acknowledged(struct partition *, const struct output *);
+/* What a record moves the clock to: its Kafka timestamp or its event time, within bounds. */
+int64_t follow_clock_of(const struct track *, int64_t kafka_ms, int64_t event_ms);
+
+/* ── tell.c: into OUTPUTS batches ─────────────────────────────────────────── */
+
+/* Is there room for all that one scan or deadline may cause?  Before any of the next. */
+bool tell_room(struct track *, struct partition *);
+/* A change of an alert, and the open-alerts index with it; `offset` of the causing scan. */
+void tell_alert(struct track *, struct partition *, const struct parcel *,
+                const struct alert *, int64_t offset);
+/* An unsent change that came in with its record; the index knows it already. */
+void tell_again(struct track *, struct partition *, const struct parcel *, const struct alert *);
+/* An estimate; at_s = event time of the scan. */
+void tell_eta(struct track *, struct partition *, const struct parcel *,
+              const struct estimate *, enum eta_reason, uint32_t at_s, int64_t moved_by_s,
+              int64_t offset);
+void tell_progress(struct track *, struct partition *, uint64_t now_ns);
+/* Emits what is filled, as the budget allows; deferred ones only before a cut. */
+void tell_flush(struct track *, struct partition *, bool deferred);
+bool tell_flushed(const struct partition *);
+
+/* ── cut.c: into Redis commands ───────────────────────────────────────────── */
+
+bool cut_due(const struct track *, const struct partition *, uint64_t now_ns);
+/* No further scan may be taken before the next cut. */
+bool cut_full(const struct track *, const struct partition *);
+/* Serialises everything dirty and sends it, or a LOOK when all is clean.  false = not now. */
+bool cut_take(struct track *, struct partition *, uint64_t now_ns);
+/* A field of one of the partition's indexes is set (value) or gone (NULL) with the next cut. */
+void cut_index(struct partition *, const char *key_suffix, const char *field,
+               size_t field_length, const void *value, size_t length);
+void cut_remove(struct partition *, const struct parcel *);   /* its record, and its carrier's */
+/* A request of this kind, or NULL: not now.  _begin: it uses the partition's one body. */
+struct batch *request_make(struct track *, struct partition *, enum request_kind);
+struct batch *request_begin(struct track *, struct partition *, enum request_kind);
+void request_emit(struct track *, struct batch *);
+/* "{group:topic:number}:suffix"; its length. */
+size_t partition_key(const struct partition *, char text[KEY_MAX], const char *suffix);
+
+#endif
