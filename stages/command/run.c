@@ -58,7 +58,7 @@ const struct command command_run = {
     .summary = "run the pipeline until SIGTERM",
     .about = "Reads scans from Kafka, writes alerts, ETAs and dead letters to Kafka and parcel\n"
              "state to Redis.  SIGTERM or Ctrl-C drains: what was read is finished, checkpointed\n"
-             "and committed, then the program ends with 0.  A second one stops at once; nothing is\n"
-             "lost by that either.",
+             "and committed, then the program ends with 0.  A second one stops at once; nothing\n"
+             "is lost by that either.",
     .run = run,
 };

@@ -558,7 +558,6 @@ static int port_reopen(void *self)
 }
 
 static int port_flush_left(void *self) { return (int)((struct member *)self)->pending_count; }
-
 static void port_producer_close(void *self)
 {
     struct member *m = self;
