@@ -82,13 +82,16 @@ static int configure(struct demo *demo, struct command_line *line)
     snprintf(demo->brokers, sizeof demo->brokers, "kafka.brokers=%s", demo->services.brokers);
     snprintf(demo->redis, sizeof demo->redis, "redis.address=%s", demo->services.redis);
     snprintf(demo->listen, sizeof demo->listen, "http.listen=127.0.0.1:%d", demo->port);
-    const char *own[] = {demo->brokers, demo->redis, demo->listen, "log.level=warning"};
+    const char *own[] = {demo->brokers, demo->redis, demo->listen, "log.level=warning",
+                         /* Days pass in seconds: wall time would run ahead of the traffic's. */
+                         "clock.idle_advance=false"};
+    const int count = (int)(sizeof own / sizeof own[0]);
 
-    if (line->sets_count + 4 > COMMAND_SETS_MAX)
+    if (line->sets_count + count > COMMAND_SETS_MAX)
         return command_misused(&command_demo, "too many --set");
-    memmove(line->sets + 4, line->sets, (size_t)line->sets_count * sizeof line->sets[0]);
+    memmove(line->sets + count, line->sets, (size_t)line->sets_count * sizeof line->sets[0]);
     memcpy(line->sets, own, sizeof own);
-    line->sets_count += 4;
+    line->sets_count += count;
     return command_config(line, &demo->config);
 }
 
@@ -197,11 +200,19 @@ static size_t tally_types(const struct view_alerts *alerts, struct tally *types)
     return count;
 }
 
+static int by_count(const void *a, const void *b)
+{
+    const struct tally *x = a, *y = b;
+
+    return x->count < y->count ? 1 : x->count > y->count ? -1 : strcmp(x->type, y->type);
+}
+
 static void show_alerts(const struct view_alerts *alerts)
 {
     struct tally types[TYPES_MAX];
     size_t count = tally_types(alerts, types);
 
+    qsort(types, count, sizeof types[0], by_count);
     printf("\nOpen alerts by type%s:\n",
            alerts->matching > alerts->count ? " (of the latest 10,000)" : "");
     for (size_t i = 0; i < count; i++)
@@ -264,8 +275,8 @@ static void show_next(const struct demo *demo, bool stay)
 {
     printf("\nWhat to try next:\n");
     if (stay)
-        printf("  peakline alerts --set %s --type misrouted\n"
-               "  peakline partitions --set %s\n"
+        printf("  build/peakline alerts --set %s --type misrouted\n"
+               "  build/peakline partitions --set %s\n"
                "  curl http://127.0.0.1:%d/v1/alerts?limit=3\n"
                "  curl http://127.0.0.1:%d/metrics\n"
                "Kafka is at %s; Ctrl-C ends it all and leaves nothing behind.\n",
@@ -284,7 +295,7 @@ static int play(struct demo *demo, const char *seconds, const char *rate, bool s
 {
     if (load_start(demo, seconds, rate) != 0)
         return -1;
-    printf("\nPeakline reads %s scans/s for %s s: parcels of a network of hubs, customs, flights\n"
+    printf("\nPeakline reads up to %s scans/s for %s s: parcels of a network of hubs, customs, flights\n"
            "and stations live through days in seconds.\n\n", rate, seconds);
     if (pthread_create(&demo->runner, NULL, run_instance, demo) != 0)
         return error_set("cannot start a thread");

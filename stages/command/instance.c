@@ -43,6 +43,7 @@ void instance_signals(void)
     sigaction(SIGINT, &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);   /* a terminal that goes away ends nothing */
 }
 
 int64_t instance_lag(void)

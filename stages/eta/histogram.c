@@ -1,15 +1,16 @@
 /* histogram.c - counts in log buckets: added to, mixed, asked, packed.
  *
  * A question mixes up to four histograms for every scan, so the mixing is written in
- * vectors of four floats (SSE2 and NEON have them) and sums are taken block by block:
- * 21 dependent additions instead of 84.
+ * vectors of four floats (SSE2 and NEON have them), rows of 16 buckets in which a
+ * histogram has nothing are passed over, and sums are taken block by block: 21
+ * dependent additions instead of 84.
  */
 #include "stages/eta/histogram.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
-#include "pipeline/check.h"
 #include "pipeline/error.h"
 
 typedef float lanes __attribute__((vector_size(4 * LANES)));
@@ -26,54 +27,93 @@ const uint32_t bucket_edges[BUCKETS + 1] = {
     4712651, 5419548, 6232480,
 };
 
+/* The first bucket to look at for a number of so many bits: five edges at most lie between
+ * 2^n and 2^(n+1), as 1.15^5 > 2. */
+static const uint8_t bits_bucket[33] = {
+    0, 0, 0, 0, 0, 0, 0, 1, 6, 11, 16, 21, 26, 31, 36, 41, 46, 51, 56, 61, 66, 71, 76,
+    78, 78, 78, 78, 78, 78, 78, 78, 78, 78,
+};
+
 uint32_t bucket_of(uint32_t seconds)
 {
-    uint32_t low = 0, count = BUCKETS;
+    uint32_t bucket = bits_bucket[seconds == 0 ? 0 : 32 - __builtin_clz(seconds)];
+    const uint32_t *edges = bucket_edges + bucket;
 
-    while (count > 1) { /* the bucket is in [low, low + count) */
-        uint32_t half = count / 2;
-
-        low += seconds >= bucket_edges[low + half] ? half : 0;
-        count -= half;
-    }
-    return low;
-}
-
-void histogram_add(struct histogram *h, uint32_t bucket, float weight)
-{
-    CHECK(bucket < BUCKETS);
-    h->total += weight;
-    h->counts[bucket] += weight;
+    return bucket + (seconds >= edges[1]) + (seconds >= edges[2]) + (seconds >= edges[3])
+         + (seconds >= edges[4]) + (seconds >= edges[5]);
 }
 
 void histogram_scale(struct histogram *h, float factor)
 {
     h->total *= factor;
-    for (int i = 0; i < BUCKETS; i++) {
+    h->rows = 0;
+    for (uint32_t i = 0; i < BUCKETS; i++) {
         float count = h->counts[i] * factor;
 
         h->counts[i] = count < NEXT_TO_NOTHING ? 0 : count;
+        h->rows |= (uint32_t)(h->counts[i] > 0) << i / ROW;
     }
 }
 
 /* ── Mixtures ────────────────────────────────────────────────────────────────────────── */
 
-static lanes block_of(const struct blend *blend, uint32_t block)
+static lanes lanes_at(const float *counts)
 {
-    lanes mass = {blend->flat, blend->flat, blend->flat, blend->flat};
+    lanes v;
 
-    for (uint32_t p = 0; p < blend->parts; p++) {
-        lanes counts;
+    memcpy(&v, counts, sizeof v);
+    return v;
+}
 
-        memcpy(&counts, blend->of[p]->counts + block * LANES, sizeof counts);
-        mass += counts * blend->share[p];
-    }
-    return mass;
+static lanes neighbours_sum(lanes a, lanes b)
+{
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
 }
 
 static float lanes_sum(lanes v)
 {
     return (v[0] + v[1]) + (v[2] + v[3]);
+}
+
+/* A row's mass, block by block, and each block's sum. */
+static inline void row_make(const struct blend *blend, uint32_t row, lanes mass[LANES],
+                            float sums[LANES])
+{
+    lanes flat = {blend->flat, blend->flat, blend->flat, blend->flat};
+    lanes a = flat, b = flat, c = flat, d = flat;
+
+    for (uint32_t p = 0; p < blend->parts; p++) {
+        const struct histogram *h = blend->of[p];
+        const float *counts = h->counts + row * ROW;
+        float share = blend->share[p];
+
+        if (!(h->rows >> row & 1))
+            continue;
+        a += lanes_at(counts) * share;
+        b += lanes_at(counts + LANES) * share;
+        c += lanes_at(counts + 2 * LANES) * share;
+        d += lanes_at(counts + 3 * LANES) * share;
+    }
+    mass[0] = a;
+    mass[1] = b;
+    mass[2] = c;
+    mass[3] = d;
+    lanes four = neighbours_sum(neighbours_sum(a, b), neighbours_sum(c, d));
+
+    memcpy(sums, &four, sizeof four);
+}
+
+/* sums[b] becomes the mass of the blocks up to b. */
+static void sums_add_up(float sums[ROWS * LANES], uint32_t row)
+{
+    float total = 0;
+
+    for (float *four = sums + row * LANES; four < sums + ROWS * LANES; four += LANES) {
+        four[0] = total += four[0];
+        four[1] = total += four[1];
+        four[2] = total += four[2];
+        four[3] = total += four[3];
+    }
 }
 
 /* What is left of the bucket that holds elapsed_s. */
@@ -84,35 +124,25 @@ static float share_left(uint32_t bucket, uint32_t elapsed_s)
     return elapsed_s >= bucket_edges[bucket + 1] ? 0 : (high - (float)elapsed_s) / (high - low);
 }
 
-/* The mixture given that elapsed_s have passed; sums[b] = mass of the blocks up to b. */
-static void mass_after(const struct blend *blend, uint32_t elapsed_s, lanes mass[BLOCKS],
-                       float sums[BLOCKS])
+/* Nothing is left of what lies before elapsed_s in this block; returns what is. */
+static float block_cut(lanes *block, uint32_t bucket, uint32_t elapsed_s)
 {
-    uint32_t bucket = bucket_of(elapsed_s), first = bucket / LANES;
-    float    total = 0;
-
-    for (uint32_t b = 0; b < first; b++)
-        sums[b] = 0;
-    for (uint32_t b = first; b < BLOCKS; b++)
-        mass[b] = block_of(blend, b);
     for (uint32_t i = 0; i < bucket % LANES; i++)
-        mass[first][i] = 0;
-    if (elapsed_s > 0)
-        mass[first][bucket % LANES] *= share_left(bucket, elapsed_s);
-    for (uint32_t b = first; b < BLOCKS; b++)
-        sums[b] = total += lanes_sum(mass[b]);
+        (*block)[i] = 0;
+    (*block)[bucket % LANES] *= share_left(bucket, elapsed_s);
+    return lanes_sum(*block);
 }
 
 /* The second at which the mass up to it is `target`, in the block where that happens. */
-static double second_in_block(lanes mass, uint32_t block, float below, float target,
+static double second_in_block(const lanes *mass, uint32_t block, float below, float target,
                               uint32_t elapsed_s)
 {
     uint32_t i = 0;
 
-    while (i + 1 < LANES && below + mass[i] < target)
-        below += mass[i++];
+    while (i + 1 < LANES && below + (*mass)[i] < target)
+        below += (*mass)[i++];
     double low = bucket_edges[block * LANES + i], high = bucket_edges[block * LANES + i + 1];
-    double part = mass[i] > 0 ? (double)((target - below) / mass[i]) : 1;
+    double part = (*mass)[i] > 0 ? (double)((target - below) / (*mass)[i]) : 1;
 
     if (low < elapsed_s)
         low = elapsed_s;
@@ -122,42 +152,51 @@ static double second_in_block(lanes mass, uint32_t block, float below, float tar
 void blend_quantiles(const struct blend *blend, uint32_t elapsed_s,
                      const double probabilities[QUANTILES], double seconds[QUANTILES])
 {
-    lanes    mass[BLOCKS];
-    float    sums[BLOCKS];
-    uint32_t block = bucket_of(elapsed_s) / LANES;
+    lanes    mass[ROWS * LANES];
+    float    sums[ROWS * LANES];
+    uint32_t bucket = bucket_of(elapsed_s), block = bucket / LANES, first = block;
 
-    mass_after(blend, elapsed_s, mass, sums);
+    for (uint32_t row = bucket / ROW; row < ROWS; row++)
+        row_make(blend, row, mass + row * LANES, sums + row * LANES);
+    if (elapsed_s > 0) {
+        for (uint32_t b = bucket / ROW * LANES; b < first; b++)
+            sums[b] = 0;
+        sums[first] = block_cut(&mass[first], bucket, elapsed_s);
+    }
+    sums_add_up(sums, bucket / ROW);
     for (int q = 0; q < QUANTILES; q++) {
         float target = (float)probabilities[q] * sums[BLOCKS - 1];
 
         CHECK(q == 0 || probabilities[q] >= probabilities[q - 1]);
+        if (q > 0 && !(probabilities[q] > probabilities[q - 1])) {
+            seconds[q] = seconds[q - 1];
+            continue;
+        }
         if (!(sums[BLOCKS - 1] > 0)) { /* longer than anything we can know of */
             seconds[q] = elapsed_s;
             continue;
         }
         while (block < BLOCKS - 1 && sums[block] < target)
             block++;
-        seconds[q] = second_in_block(mass[block], block, block > 0 ? sums[block - 1] : 0, target,
-                                     elapsed_s);
+        seconds[q] = second_in_block(&mass[block], block, block > first ? sums[block - 1] : 0,
+                                     target, elapsed_s);
     }
 }
 
 uint32_t blend_quantile_within(const struct blend *blend, double probability, uint32_t low_s,
                                uint32_t high_s)
 {
-    uint32_t last = bucket_of(low_s) / LANES;
-    float    wanted = (float)(1 - probability), above = 0;
+    lanes    mass[ROWS * LANES];
+    float    sums[ROWS * LANES], wanted = (float)(1 - probability), above = 0;
+    uint32_t first = bucket_of(low_s) / LANES;
 
     CHECK(low_s <= high_s);
-    for (uint32_t b = BLOCKS; b-- > last;) {
-        lanes mass = block_of(blend, b);
-        float here = lanes_sum(mass);
-
-        if (above + here < wanted) {
-            above += here;
+    for (uint32_t row = first / LANES; row < ROWS; row++)
+        row_make(blend, row, mass + row * LANES, sums + row * LANES);
+    for (uint32_t b = BLOCKS; b-- > first; above += sums[b]) {
+        if (above + sums[b] < wanted)
             continue;
-        }
-        double second = second_in_block(mass, b, 0, above + here - wanted, 0);
+        double second = second_in_block(&mass[b], b, 0, above + sums[b] - wanted, 0);
 
         return second < low_s ? low_s : second > high_s ? high_s : (uint32_t)second;
     }
@@ -172,12 +211,16 @@ size_t histogram_pack(const struct histogram *h, uint8_t bytes[HISTOGRAM_BYTES_M
 
     memcpy(bytes, &h->total, sizeof h->total);
     memset(bitmap, 0, BITMAP_BYTES);
-    for (int i = 0; i < BUCKETS; i++) {
-        if (h->counts[i] == 0)
-            continue;
-        bitmap[i / 8] |= (uint8_t)(1 << i % 8);
-        memcpy(at, &h->counts[i], sizeof h->counts[i]);
-        at += sizeof h->counts[i];
+    for (uint32_t rows = h->rows; rows != 0; rows &= rows - 1) {
+        uint32_t first = (uint32_t)__builtin_ctz(rows) * ROW;
+
+        for (uint32_t i = first; i < first + ROW && i < BUCKETS; i++) {
+            bool any = h->counts[i] > 0;
+
+            bitmap[i / 8] |= (uint8_t)(any << i % 8);
+            memcpy(at, &h->counts[i], sizeof h->counts[i]);
+            at += any * sizeof h->counts[i]; /* a 0 is overwritten by the next */
+        }
     }
     return (size_t)(at - bytes);
 }
@@ -203,6 +246,7 @@ int histogram_unpack(struct histogram *h, const uint8_t *bytes, size_t length)
             return error_set("a histogram's bitmap and length contradict each other");
         if (weight_unpack(&h->counts[i], bytes + at) != 0)
             return -1;
+        h->rows |= (uint32_t)(h->counts[i] > 0) << i / ROW;
         at += sizeof *h->counts;
     }
     return at == length ? 0 : error_set("a histogram has %zu bytes too many", length - at);

@@ -12,8 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pipeline/check.h"
+
 enum {
     BUCKETS = 84, LANES = 4, BLOCKS = BUCKETS / LANES, BLEND_PARTS_MAX = 4, QUANTILES = 3,
+    ROW = LANES * LANES, ROWS = (BUCKETS + ROW - 1) / ROW,
     BITMAP_BYTES = (BUCKETS + 7) / 8,
     HISTOGRAM_BYTES_MAX = 4 + BITMAP_BYTES + 4 * BUCKETS
 };
@@ -21,13 +24,21 @@ enum {
 extern const uint32_t bucket_edges[BUCKETS + 1]; /* bucket i: [edges[i], edges[i + 1]) */
 
 struct histogram {
-    float total;             /* of the counts, kept beside them                        */
-    float counts[BUCKETS];
+    float    total;          /* of the counts, kept beside them                        */
+    uint32_t rows;           /* bit r: row r, of ROW buckets, has a count other than 0  */
+    float    counts[ROWS * ROW]; /* those from BUCKETS on are always 0                     */
 };
 
 uint32_t bucket_of(uint32_t seconds);
 
-void histogram_add(struct histogram *, uint32_t bucket, float weight);
+/* `weight` is more than 0. */
+static inline void histogram_add(struct histogram *h, uint32_t bucket, float weight)
+{
+    CHECK(bucket < BUCKETS);
+    h->total += weight;
+    h->rows |= 1u << bucket / ROW;
+    h->counts[bucket] += weight;
+}
 
 /* Exact when the factor is a power of two; what is then next to nothing becomes nothing. */
 void histogram_scale(struct histogram *, float factor);
@@ -41,7 +52,7 @@ struct blend {
 };
 
 /* Quantiles of the whole duration, in seconds, given that `elapsed_s` have passed;
- * probabilities ascending. */
+ * probabilities ascending; one given again costs nothing. */
 void blend_quantiles(const struct blend *, uint32_t elapsed_s,
                      const double probabilities[QUANTILES], double seconds[QUANTILES]);
 

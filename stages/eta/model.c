@@ -27,7 +27,7 @@ enum {
     ERA_STEPS = 16 * STEPS,
     WEIGHT_MAX = 1 << 20,
     HEAD_BYTES = 1 + 4 + 4, /* of a packed cell: format, step_s, touched_s                   */
-    FIELD_MAX = 40
+    FIELD_MAX = 40, CACHE_LINE = 64
 };
 _Static_assert((int)HEAD_BYTES + (int)HISTOGRAM_BYTES_MAX <= (int)MODEL_CELL_BYTES_MAX, "");
 
@@ -37,16 +37,12 @@ static const double FLAT_SAMPLES = 1;   /* what no cell has seen is not impossib
 static const double NO_WEIGHT = 1e-6;
 
 struct cell {
-    uint64_t key;           /* cell_key                                                     */
+    _Alignas(CACHE_LINE)
+    uint64_t key;           /* keys_of                                                      */
     uint32_t touched_s;     /* last learned                                                 */
     uint32_t era;           /* that its weights are counted from                             */
-    bool     dirty;         /* changed since model_clean                                    */
+    uint32_t changed;       /* the model's `interval` then                                  */
     struct histogram h;
-};
-
-struct slot {
-    uint64_t key;           /* 0 = empty                                                    */
-    uint32_t cell;
 };
 
 struct coldness {
@@ -60,10 +56,11 @@ struct model {
     double   shrink;
     uint32_t count, size;   /* cells in use and allocated; the first FAMILIES are global      */
     uint32_t slots_log2;
+    uint32_t interval;      /* counts model_clean: a cell changed in this one is dirty          */
     uint32_t pruned_hour;   /* hour of the last pruning: part of the state, field "m"          */
     bool     pruned_dirty;
     struct cell     *cells;
-    struct slot     *slots;
+    uint32_t        *slots; /* by hash of the key: 1 + the cell's number; 0 = empty          */
     struct coldness *order; /* pruning's sorting area                                       */
     uint64_t        *gone;  /* keys dropped since model_clean                               */
     uint32_t         gone_count, gone_size;
@@ -78,20 +75,46 @@ struct moment {
 
 /* ── Keys ────────────────────────────────────────────────────────────────────────────── */
 
-/* From the top: always 1, family, level, service, code, destination, place. */
-static uint64_t cell_key(enum model_family family, uint32_t level, struct model_key k)
+/* A cell at each level.  From the top: always 1, family, level, service, code, destination,
+ * place. */
+static inline void keys_of(enum model_family family, struct model_key k,
+                           uint64_t keys[MODEL_LEVELS])
 {
-    return 1ull << 63 | (uint64_t)family << 58 | (uint64_t)level << 56
-         | (uint64_t)(level == 1 ? k.service : 0) << 48
-         | (uint64_t)(level >= 1 ? k.code : 0) << 40
-         | (uint64_t)(level >= 2 ? k.dest : 0) << 20 | (level == 3 ? k.place : 0);
+    uint64_t top = 1ull << 63 | (uint64_t)family << 58, code = (uint64_t)k.code << 40;
+    uint64_t dest = (uint64_t)k.dest << 20;
+
+    keys[0] = top;
+    keys[1] = top | 1ull << 56 | (uint64_t)k.service << 48 | code;
+    keys[2] = top | 2ull << 56 | code | dest;
+    keys[3] = top | 3ull << 56 | code | dest | k.place;
 }
 
+static char *part_print(char *at, uint64_t number)
+{
+    char digits[20];
+    int  count = 0;
+
+    do
+        digits[count++] = (char)('0' + number % 10);
+    while ((number /= 10) != 0);
+    *at++ = '.';
+    while (count > 0)
+        *at++ = digits[--count];
+    return at;
+}
+
+/* LETTER.LEVEL.SERVICE.CODE.DEST.PLACE, not terminated. */
 static size_t field_print(uint64_t key, char field[FIELD_MAX])
 {
-    return (size_t)snprintf(field, FIELD_MAX, "%c.%d.%d.%d.%d.%d", key >> 58 & 1 ? 'd' : 'r',
-                            (int)(key >> 56 & 3), (int)(key >> 48 & 255), (int)(key >> 40 & 255),
-                            (int)(key >> 20 & NAMES_MAX), (int)(key & NAMES_MAX));
+    char *at = field;
+
+    *at++ = key >> 58 & 1 ? 'd' : 'r';
+    at = part_print(at, key >> 56 & 3);
+    at = part_print(at, key >> 48 & 255);
+    at = part_print(at, key >> 40 & 255);
+    at = part_print(at, key >> 20 & NAMES_MAX);
+    at = part_print(at, key & NAMES_MAX);
+    return (size_t)(at - field);
 }
 
 /* The key a field names; 0 = none does. */
@@ -99,6 +122,7 @@ static uint64_t field_key(const char *field, size_t length)
 {
     char     text[FIELD_MAX], again[FIELD_MAX], letter = 0;
     uint32_t level = 0, service = 0, code = 0, dest = 0, place = 0;
+    uint64_t keys[MODEL_LEVELS];
 
     if (length >= sizeof text)
         return 0;
@@ -109,57 +133,69 @@ static uint64_t field_key(const char *field, size_t length)
         || level >= MODEL_LEVELS || service > 255 || code > 255 || dest > NAMES_MAX
         || place > NAMES_MAX)
         return 0;
-    uint64_t key = cell_key(letter == 'd' ? MODEL_DWELL : MODEL_REMAINING, level,
-                            (struct model_key) {(uint8_t)service, (uint8_t)code, dest, place});
-
-    return field_print(key, again) == length && memcmp(text, again, length) == 0 ? key : 0;
+    keys_of(letter == 'd' ? MODEL_DWELL : MODEL_REMAINING,
+            (struct model_key) {(uint8_t)service, (uint8_t)code, dest, place}, keys);
+    return field_print(keys[level], again) == length && memcmp(text, again, length) == 0
+         ? keys[level] : 0;
 }
 
 /* ── The table of cells ──────────────────────────────────────────────────────────────── */
 
-static uint32_t slot_of(const struct model *m, uint64_t key)
+static inline uint32_t slot_first(const struct model *m, uint64_t key)
 {
-    uint32_t mask = (1u << m->slots_log2) - 1;
-    uint32_t at = (uint32_t)((key * 0x9E3779B97F4A7C15u) >> (64 - m->slots_log2));
-
-    while (m->slots[at].key != 0 && m->slots[at].key != key)
-        at = (at + 1) & mask;
-    return at;
+    return (uint32_t)((key * 0x9E3779B97F4A7C15u) >> m->slots_shift);
 }
 
-static struct cell *cell_find(const struct model *m, uint64_t key)
+/* Where the key's cell is noted, or would be. */
+static uint32_t *slot_of(const struct model *m, uint64_t key)
 {
-    const struct slot *slot = &m->slots[slot_of(m, key)];
+    uint32_t at = slot_first(m, key);
 
-    return slot->key == 0 ? NULL : &m->cells[slot->cell];
+    while (m->slots[at] != 0 && m->cells[m->slots[at] - 1].key != key)
+        at = (at + 1) & ~(~0u << (64 - m->slots_shift));
+    return &m->slots[at];
+}
+
+static inline struct cell *cell_find(const struct model *m, uint64_t key)
+{
+    uint32_t number = m->slots[slot_first(m, key)];
+
+    if (number != 0 && m->cells[number - 1].key != key)
+        number = *slot_of(m, key);
+    return number == 0 ? NULL : &m->cells[number - 1];
 }
 
 static void slots_fill(struct model *m)
 {
     memset(m->slots, 0, sizeof *m->slots << m->slots_log2);
     for (uint32_t i = 0; i < m->count; i++)
-        m->slots[slot_of(m, m->cells[i].key)] = (struct slot) {m->cells[i].key, i};
+        *slot_of(m, m->cells[i].key) = i + 1;
 }
 
 /* Room for `size` cells.  Only at creation, and while more is restored than cells_max. */
 static void cells_resize(struct model *m, uint32_t size)
 {
+    struct cell *cells = aligned_alloc(CACHE_LINE, size * sizeof *cells);
+
     m->size = size;
     m->slots_log2 = 8;
     while (1u << m->slots_log2 < 2 * size)
         m->slots_log2++;
     free(m->slots);
-    m->cells = realloc(m->cells, size * sizeof *m->cells);
     m->order = realloc(m->order, size * sizeof *m->order);
     m->slots = calloc((size_t)1 << m->slots_log2, sizeof *m->slots);
-    CHECK(m->cells != NULL && m->order != NULL && m->slots != NULL);
+    CHECK(cells != NULL && m->order != NULL && m->slots != NULL);
+    if (m->count > 0)
+        memcpy(cells, m->cells, m->count * sizeof *cells);
+    free(m->cells);
+    m->cells = cells;
     slots_fill(m);
 }
 
 static struct cell *cell_create(struct model *m, uint64_t key)
 {
     CHECK(m->count < m->size);
-    m->slots[slot_of(m, key)] = (struct slot) {key, m->count};
+    *slot_of(m, key) = m->count + 1;
     m->cells[m->count] = (struct cell) {.key = key};
     return &m->cells[m->count++];
 }
@@ -167,20 +203,24 @@ static struct cell *cell_create(struct model *m, uint64_t key)
 struct model *model_create(const struct model_settings *settings)
 {
     struct model *m = calloc(1, sizeof *m);
+    uint64_t      keys[MODEL_LEVELS];
 
     CHECK(m != NULL && settings->half_life_s >= STEPS && settings->shrink > 0);
     m->magic = MODEL_MAGIC;
     m->cells_max = settings->cells_max;
     m->step_s = settings->half_life_s / STEPS;
     m->shrink = settings->shrink;
+    m->interval = 1;
     double weight = 1;
     for (int i = 0; i < STEPS; i++, weight *= STEP_GROWTH)
         m->weights[i] = (float)weight;
     for (int i = STEPS; i < ERA_STEPS; i++)
         m->weights[i] = 2 * m->weights[i - STEPS];
     cells_resize(m, settings->cells_max + FAMILIES);
-    for (int family = 0; family < FAMILIES; family++)
-        (void)cell_create(m, cell_key((enum model_family)family, 0, (struct model_key) {0}));
+    for (int family = 0; family < FAMILIES; family++) {
+        keys_of((enum model_family)family, (struct model_key) {0}, keys);
+        (void)cell_create(m, keys[0]);
+    }
     return m;
 }
 
@@ -297,7 +337,8 @@ static struct moment moment_of(const struct model *m, uint32_t now_s)
     return (struct moment) {steps / ERA_STEPS, m->weights[steps % ERA_STEPS]};
 }
 
-static void cell_learn(struct cell *c, uint32_t bucket, struct moment now, uint32_t now_s)
+static inline void cell_learn(const struct model *m, struct cell *c, uint32_t bucket,
+                              struct moment now, uint32_t now_s)
 {
     if (c->era < now.era) {
         histogram_scale(&c->h, era_factor(now.era - c->era));
@@ -310,7 +351,7 @@ static void cell_learn(struct cell *c, uint32_t bucket, struct moment now, uint3
         histogram_scale(&c->h, 0.5f);
     if (now_s > c->touched_s)
         c->touched_s = now_s;
-    c->dirty = true;
+    c->changed = m->interval;
 }
 
 /* Levels that say something of this key: without a place, (place, …) repeats its parent. */
@@ -324,6 +365,7 @@ void model_learn(struct model *m, enum model_family family, struct model_key key
 {
     struct moment now = moment_of(m, now_s);
     uint32_t      bucket = bucket_of(seconds);
+    uint64_t      keys[MODEL_LEVELS];
 
     CHECK_MAGIC(m, MODEL_MAGIC);
     if (m->count >= m->cells_max + FAMILIES && now_s / 3600 > m->pruned_hour) {
@@ -331,17 +373,17 @@ void model_learn(struct model *m, enum model_family family, struct model_key key
         m->pruned_dirty = true;
         drop_coldest(m, now.era);
     }
-    cell_learn(&m->cells[family], bucket, now, now_s);
+    keys_of(family, key, keys);
+    cell_learn(m, &m->cells[family], bucket, now, now_s);
     for (uint32_t level = 1; level < levels_of(key); level++) {
-        uint64_t     wanted = cell_key(family, level, key);
-        struct cell *c = cell_find(m, wanted);
+        struct cell *c = cell_find(m, keys[level]);
 
         if (c == NULL && m->count < m->cells_max + FAMILIES) {
-            c = cell_create(m, wanted);
+            c = cell_create(m, keys[level]);
             c->era = now.era;
         }
         if (c != NULL)
-            cell_learn(c, bucket, now, now_s);
+            cell_learn(m, c, bucket, now, now_s);
     }
 }
 
@@ -363,15 +405,18 @@ static bool blend_make(const struct model *m, enum model_family family, struct m
     struct moment now = moment_of(m, now_s);
     double        in_this_era = 1 / (double)now.weight;
     double        left = 1; /* share that the coarser levels divide among them */
+    uint64_t      keys[MODEL_LEVELS];
 
     CHECK_MAGIC(m, MODEL_MAGIC);
+    keys_of(family, key, keys);
     *answer = (struct quantiles) {.known = (double)m->cells[family].h.total > NO_WEIGHT};
     blend->parts = 0;
     for (uint32_t level = levels_of(key); answer->known && level-- > 0;) {
-        const struct cell *c = level == 0 ? &m->cells[family]
-                                          : cell_find(m, cell_key(family, level, key));
-        double worth = c == NULL ? 0 : worth_of(c, now, in_this_era);
-        double samples = c == NULL ? 0 : (double)c->h.total * worth;
+        const struct cell *c = level == 0 ? &m->cells[family] : cell_find(m, keys[level]);
+
+        if (c == NULL)
+            continue;
+        double worth = worth_of(c, now, in_this_era), samples = (double)c->h.total * worth;
         double parent = level == 0 ? FLAT_SAMPLES : m->shrink;
 
         if (samples <= NO_WEIGHT)
@@ -435,7 +480,7 @@ void model_dirty_each(struct model *m, void (*each)(void *self, const char *fiel
         if (cell_find(m, m->gone[i]) == NULL)
             each(self, field, field_print(m->gone[i], field), NULL, 0);
     for (uint32_t i = 0; i < m->count; i++)
-        if (m->cells[i].dirty)
+        if (m->cells[i].changed == m->interval)
             each(self, field, field_print(m->cells[i].key, field), bytes,
                  cell_pack(m, &m->cells[i], bytes));
     if (m->pruned_dirty)
@@ -444,8 +489,7 @@ void model_dirty_each(struct model *m, void (*each)(void *self, const char *fiel
 
 void model_clean(struct model *m)
 {
-    for (uint32_t i = 0; i < m->count; i++)
-        m->cells[i].dirty = false;
+    m->interval++;
     m->gone_count = 0;
     m->pruned_dirty = false;
 }
@@ -457,7 +501,7 @@ static void cell_convert(const struct model *m, struct cell *c, uint32_t step_s)
     float    ratio = moment_of(m, c->touched_s).weight / m->weights[then];
 
     histogram_scale(&c->h, ratio);
-    c->dirty = true;
+    c->changed = m->interval;
 }
 
 int model_restore(struct model *m, const char *field, size_t field_length, const uint8_t *bytes,

@@ -168,10 +168,11 @@ static void claim_answer(struct stage *stage, struct seat *seat, struct request 
     seat->step = STEP_CLAIM_WRITE;
 }
 
-static void cut_applied(struct stage *stage, struct seat *seat, const struct request *request)
+static void cut_applied(struct stage *stage, struct seat *seat, struct request *request)
 {
     struct checkpoint *x = stage_state(stage);
 
+    request->kind = REQUEST_CUT;   /* a look may have told us, but track asked for a cut */
     seat->mark = seat->next;
     seat->applied = request->ordinal;
     metric_add(x->applied, 1);

@@ -145,6 +145,19 @@ static void put_date(char *text, int64_t days)
     put_two(text + 8, day_of_year - (153 * month_from_march + 2) / 5 + 1);
 }
 
+/* Outputs speak of the same few days over and over. */
+static void put_date_again(char *text, int64_t days)
+{
+    static _Thread_local struct { int64_t days; char text[10]; } seen[8];
+    const size_t slot = (size_t)(days & 7);
+
+    if (seen[slot].days != days || seen[slot].text[0] == '\0') {
+        put_date(seen[slot].text, days);
+        seen[slot].days = days;
+    }
+    memcpy(text, seen[slot].text, sizeof seen[slot].text);
+}
+
 size_t time_print(int64_t unix_ms, char *text)
 {
     const int64_t day_ms = DAY_S * INT64_C(1000);
@@ -153,7 +166,7 @@ size_t time_print(int64_t unix_ms, char *text)
     CHECK(unix_ms < INT64_C(253402300800000));        /* 10000-01-01 */
     int64_t ms = (unix_ms % day_ms + day_ms) % day_ms;
 
-    put_date(text, (unix_ms - ms) / day_ms);
+    put_date_again(text, (unix_ms - ms) / day_ms);
     text[10] = 'T';
     put_two(text + 11, ms / 3600000);
     text[13] = text[16] = ':';

@@ -1,12 +1,11 @@
 """fold - what a log of scans means, computed a second time.
 
 Written from the description of scans, lives, lateness and duplicates alone, and in the
-plainest way: no table, no packed bytes, no batches.  Where this and the product differ,
-one of them is wrong.
+plainest way: no table, no packed bytes, no batches, and nothing is ever forgotten.  Where this
+and the product differ, one of them is wrong.
 """
 import bisect
 import calendar
-import heapq
 import json
 import re
 from dataclasses import dataclass, field
@@ -227,8 +226,6 @@ class Parcel:
     carrier_number: str = ""
     promise_s: int = 0
     history: list = field(default_factory=list)
-    house_s: int = 0            # when it is to shrink or to be forgotten
-    tombstone: bool = False
 
     def taken_back(self, entry):
         return any(e.retracts and (e.at_s, e.rank, e.code) == (entry.at_s, entry.rank, entry.code)
@@ -275,12 +272,8 @@ def near(parcel, entry, code):
     return False
 
 
-def take_back(parcel, entry, code):
+def take_back(parcel):
     """After a retraction: what the history says without what was taken back."""
-    if parcel.tombstone:                # of its history only the end is known
-        if LEADS_TO.get(code) == parcel.state and entry.at_s == parcel.state_s:
-            parcel.tombstone, parcel.state = False, "unknown"
-        return
     standing = parcel.standing()
     parcel.attempts = sum(CODES[e.code] == "ATTEMPT_FAILED" and not e.merged for e in standing)
     giving = [e for e in standing if not e.merged and CODES[e.code] in LEADS_TO]
@@ -293,43 +286,12 @@ def take_back(parcel, entry, code):
 class Partition:
     """One partition's log, folded scan by scan."""
 
-    def __init__(self, rank=None, retention=None, home=None):
+    def __init__(self, rank=None, home=None):
         self.parcels = {}
         self.counts = dict(effective=0, merged=0, duplicate=0, skipped=0, dead=0)
         self.rejects = {}               # offset → reason
         self.rank = rank or (lambda place: 0)
         self.home = home or (lambda number: True)   # does the number belong here?
-        self.retention = retention      # {"linger", "terminal", "idle"} in s; None = none due
-        self.clock_s = 0
-        self.due = []                   # (s, number), some of them out of date
-        self.forgotten = set()          # numbers dropped at least once
-
-    # What the clock does: ended parcels shrink, silent ones go.
-
-    def keep_house(self, clock_s):
-        if self.retention is None or clock_s <= self.clock_s:
-            return
-        self.clock_s = clock_s
-        while self.due and self.due[0][0] <= clock_s:
-            due_s, number = heapq.heappop(self.due)
-            parcel = self.parcels.get(number)
-            if parcel is None or parcel.house_s != due_s:
-                continue                # booked anew since
-            if parcel.state in TERMINAL and not parcel.tombstone:
-                parcel.tombstone, parcel.history = True, []
-                parcel.house_s += self.retention["terminal"]
-                heapq.heappush(self.due, (parcel.house_s, number))
-            else:
-                del self.parcels[number]
-                self.forgotten.add(number)
-
-    def book_house(self, parcel):
-        if self.retention is None:
-            return
-        which = "terminal" if parcel.tombstone else \
-            "linger" if parcel.state in TERMINAL else "idle"
-        parcel.house_s = max(parcel.state_s, self.clock_s) + self.retention[which]
-        heapq.heappush(self.due, (parcel.house_s, parcel.number))
 
     # What a message does.
 
@@ -342,8 +304,6 @@ class Partition:
                 scan = decode(value, key, now_ms)
                 if not self.home(scan["parcel"]):
                     raise Reject("wrong-partition")
-                if self.retention is not None:
-                    self.keep_house(scan["time"] // 1000)
                 kind = self.scan(scan)
             except Reject as reject:
                 self.rejects[offset] = str(reject)
@@ -363,9 +323,6 @@ class Partition:
             parcel = Parcel(number, 1 if parcel is None else parcel.life + 1)
             self.parcels[number] = parcel
         self.apply(parcel, scan, entry, merged=kind == "merged", late=late)
-        if parcel.tombstone:
-            parcel.history = []
-        self.book_house(parcel)
         return "merged" if kind == "merged" else "effective"
 
     @staticmethod
@@ -377,7 +334,7 @@ class Partition:
         if entry.retracts:
             return ("duplicate" if parcel.has(entry) else "effective"), \
                 entry.at_s < parcel.state_s
-        if parcel.tombstone and not later or parcel.has(entry):
+        if parcel.has(entry):
             return "duplicate", False
         if parcel.taken_back(entry):    # its retraction came first
             return "effective", True
@@ -406,10 +363,8 @@ class Partition:
         if merged:
             return
         if entry.retracts:
-            take_back(parcel, entry, code)
+            take_back(parcel)
             return
-        if parcel.tombstone and parcel.state == "lost" and not late:
-            parcel.tombstone = False    # it has turned up
         parcel.attempts += code == "ATTEMPT_FAILED"
         if late:
             return

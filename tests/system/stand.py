@@ -14,8 +14,10 @@ from confluent_kafka.admin import AdminClient, NewTopic
 import record
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PEAKLINE = os.environ.get("PEAKLINE", os.path.join(ROOT, "build", "peakline"))
-PEAKLOAD = os.environ.get("PEAKLOAD", os.path.join(ROOT, "build", "peakload"))
+PEAKLINE = os.path.abspath(os.environ.get(
+    "PEAKLINE", os.path.join(ROOT, "build", "peakline")))
+PEAKLOAD = os.path.abspath(os.environ.get(
+    "PEAKLOAD", os.path.join(ROOT, "build", "peakload")))
 # A member that died is missed after so long; the product's default is for real networks.
 SESSION_MS = 6000
 # A client's own remarks: errors come as errors.

@@ -178,7 +178,6 @@ static void alert_headers(void **state)
     const struct output *output = envelope_alert(batch, &origin, &parcel, names, &alert);
 
     (void)state;
-    assert_int_equal((uintptr_t)output->headers % sizeof(void *), 0);
     assert_int_equal(output->headers_count, 11);
     want_header(output, "ce_specversion", "1.0");
     want_header(output, "ce_id", "0123456789abcdef-3");
@@ -264,13 +263,14 @@ static void a_batch(void **state)
 
     (void)state;
     for (alert.sequence = 1; envelope_room(batch); alert.sequence++)
-        (void)envelope_alert(batch, &origin, &parcel, names, &alert);
+        (void)envelope_alert(batch, &origin, &parcel, names, &alert);   /* of many lengths */
     assert_true(batch->count > 100 && batch->count == (uint32_t)alert.sequence - 1);
     for (uint32_t i = 0; i < batch->count; i++) {
         json_t *json = json_of(&outputs[i]);
         char id[32];
 
         want_number(json, "sequence", i + 1);
+        assert_int_equal((uintptr_t)outputs[i].headers % _Alignof(struct output_header), 0);
         (void)snprintf(id, sizeof id, "0123456789abcdef-%" PRIu32, i + 1);
         want_header(&outputs[i], "ce_id", id);
         assert_memory_equal(outputs[i].key, "YT1", 3);
@@ -292,7 +292,7 @@ static void capacity(void **state)
 
 static void eta(void **state)
 {
-    static const char *const reasons[] = {"first", "moved", "state", "new-owner"};
+    static const char *const reasons[] = {"first", "moved", "state"};
     const struct estimate estimate = {.p50_s = T0 + 3600, .p90_s = T0 + 7200,
                                       .basis = BASIS_LANE, .known = true};
     const struct output *outputs = batch->records;
@@ -300,7 +300,7 @@ static void eta(void **state)
     (void)state;
     parcel.promise_s = T0 + 86400;
     parcel.eta_sequence = 5;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < ETA_ARRIVED; i++) {
         envelope_eta(batch, &origin, &parcel, &estimate, (enum eta_reason)i, T0, -60);
         json_t *json = json_of(&outputs[i]);
 

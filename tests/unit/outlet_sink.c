@@ -58,7 +58,7 @@ static size_t model_produce(void *self, const struct output *outputs, size_t cou
         struct sent         *sent = &kafka.sent[kafka.count++];
 
         assert_true(kafka.count < SENT_MAX);
-        *sent = (struct sent){.owner = owner, .tag = output->tag, .length = output->length,
+        *sent = (struct sent){.owner = owner, .tag = output->alert, .length = output->length,
                               .topic = output->topic};
         for (uint8_t h = 0; h < output->headers_count; h++) {
             if (strcmp(output->headers[h].name, "truncated") != 0)
@@ -166,7 +166,7 @@ static int maker_tick(struct stage *stage, uint64_t now_ns)
         bool large = maker.large_tag != 0 && maker.tags == maker.large_tag;
 
         ((struct output *)batch->records)[batch->count] = (struct output){
-            .topic = maker.topic, .tag = maker.tags, .length = large ? LIMIT + 7 : maker.length,
+            .topic = maker.topic, .alert = maker.tags, .length = large ? LIMIT + 7 : maker.length,
             .key = "k", .key_length = 1, .value = "v"};
     }
     maker.batches--;

@@ -32,6 +32,7 @@ struct ports ports; /* the room of the real ones is above this one */
 static struct {
     struct { bool there; struct mark mark; } marks[PARTITIONS];
     bool     hold_cuts, hold_outputs;
+    uint32_t fail;                    /* so many batches of outputs are not acknowledged  */
     uint8_t  answer;                  /* of the next cut or look; 0 = APPLIED             */
     uint64_t applied[PARTITIONS];     /* ordinal of the last cut                          */
     struct batch *held[HELD];
@@ -213,6 +214,14 @@ static enum stage_verdict gate_on_batch(struct stage *stage, struct batch *batch
     return STAGE_TAKEN;
 }
 
+static enum outcome gate_outcome(void)
+{
+    if (gate.fail == 0)
+        return OUTCOME_DONE;
+    gate.fail--;
+    return OUTCOME_FAILED;
+}
+
 static int gate_on_tick(struct stage *stage, uint64_t now_ns)
 {
     uint32_t kept = 0, count = gate.held_count;
@@ -226,7 +235,7 @@ static int gate_on_tick(struct stage *stage, uint64_t now_ns)
         else if (batch->kind == KIND_WRITES)
             answer(stage, batch);
         else
-            stage_finish(stage, &batch, OUTCOME_DONE);
+            stage_finish(stage, &batch, gate_outcome());
     }
     gate.held_count = kept;
     return (int)(count - kept);

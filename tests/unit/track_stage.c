@@ -488,6 +488,7 @@ static void revoked_unsettled(void **state)
     pass_ms(1000);                       /* its cut waits for offset 41 to be settled */
     order(1, PASSAGE_REVOKE);            /* which it is by now */
     pass_ms(1000);
+    assert_non_null(came_home(1, PASSAGE_REVOKE));
     assert_int_equal(came_home(1, PASSAGE_REVOKE)->answer, ANSWER_COMMIT);
     assert_int_equal(came_home(1, PASSAGE_REVOKE)->offset, 41);
 }

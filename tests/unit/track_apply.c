@@ -1,0 +1,318 @@
+/* apply.c: what one scan makes of a parcel's record, and how long the record is kept. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "stages/apply.h"
+#include "stages/parcel/history.h"
+#include "stages/ports.h"
+#include "stages/scan/format.h"
+
+struct ports ports; /* the room of the real ones is above this one */
+
+enum { T0 = 1731312000 };
+
+static struct names *names;
+static struct parcel parcel;
+static char          text[512];
+
+static int setup(void **state)
+{
+    (void)state;
+    names = names_create();
+    memset(&parcel, 0, sizeof parcel);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    names_destroy(names);
+    return 0;
+}
+
+static struct scan scan_of(const char *code, const char *place, int at_s, const char *more)
+{
+    char time[TIME_TEXT];
+    struct scan scan;
+
+    (void)time_print((T0 + at_s) * 1000LL, time);
+    int length = snprintf(text, sizeof text, "{\"parcel\":\"YT1\",\"code\":\"%s\",\"time\":"
+                          "\"%.24s\",\"facility\":\"%s\"%s}", code, time, place, more);
+
+    assert_true(length > 0 && (size_t)length < sizeof text);
+    assert_int_equal(format_json.decode(text, (size_t)length, NULL, 0, (T0 + at_s) * 1000LL,
+                                        NULL, &scan).reject, REJECT_NONE);
+    return scan;
+}
+
+/* As track does it: classified, then applied. */
+static bool put(const char *code, const char *place, int at_s, const char *more)
+{
+    struct scan scan = scan_of(code, place, at_s, more);
+    struct noted noted = apply_note(names, &scan);
+    struct classified class = dedup_classify(&parcel, &scan, noted.here);
+
+    if (parcel.life == 0)
+        apply_begin(&parcel, &scan, 1);
+    assert_int_not_equal(class.class, CLASS_DUPLICATE);
+    return apply_scan(&parcel, &scan, &class, &noted);
+}
+
+static name_id place(const char *name)
+{
+    return names_find(names, NAME_PLACE, name, strlen(name));
+}
+
+static void begins(void **state)
+{
+    struct scan scan = scan_of("LABEL", "HGH", 0, "");
+
+    (void)state;
+    memset(&parcel, 0xff, offsetof(struct parcel, history));
+    apply_begin(&parcel, &scan, 7);
+    assert_int_equal(parcel.life, 7);
+    assert_true(parcel.number_length == 3 && memcmp(parcel.number, "YT1", 3) == 0);
+    assert_true(parcel.history_count == 0 && parcel.alerts_count == 0 && parcel.flags == 0);
+    assert_true(parcel.deadlines_count == 0 && parcel.unsent_count == 0);
+    assert_true(parcel.state == STATE_UNKNOWN && parcel.promise_s == 0 && parcel.at == 0);
+}
+
+static void notes(void **state)
+{
+    struct scan scan = scan_of("DEPART", "HGH", 5,
+                               ",\"next\":\"PVG\",\"origin\":\"CAN\",\"dest\":\"PVG\","
+                               "\"carrier\":\"SF\",\"service\":\"express\",\"reason\":\"fog\"");
+    struct noted n = apply_note(names, &scan);
+
+    (void)state;
+    assert_int_equal(n.at_s, T0 + 5);
+    assert_string_equal(names_text(names, NAME_PLACE, n.here), "HGH");
+    assert_string_equal(names_text(names, NAME_PLACE, n.next), "PVG");
+    assert_string_equal(names_text(names, NAME_PLACE, n.origin), "CAN");
+    assert_int_equal(n.dest, n.next);
+    assert_string_equal(names_text(names, NAME_PLACE, n.carrier), "SF");
+    assert_string_equal(names_text(names, NAME_PLACE, n.reason), "fog");
+    assert_string_equal(names_text(names, NAME_SERVICE, n.service), "express");
+    scan = scan_of("DEPART", "HGH", 5, "");
+    n = apply_note(names, &scan);
+    assert_true(n.next == NAME_NONE && n.carrier == NAME_NONE && n.service == 0);
+}
+
+static void moves(void **state)
+{
+    (void)state;
+    assert_false(put("LABEL", "HGH", 0, ""));
+    assert_int_equal(parcel.state, STATE_LABELLED);
+    assert_int_equal(parcel.physical_s, 0);
+    assert_false(put("PICKUP", "HGH", 60, ""));
+    assert_int_equal(parcel.state, STATE_COLLECTED);
+    assert_int_equal(parcel.code, SCAN_PICKUP);
+    assert_true(parcel.state_s == T0 + 60 && parcel.physical_s == T0 + 60);
+    assert_false(put("INFO", "CAN", 90, ""));          /* leaves the state, names a place */
+    assert_true(parcel.state == STATE_COLLECTED && parcel.state_s == T0 + 60);
+    assert_int_equal(parcel.at, place("CAN"));
+    assert_int_equal(parcel.physical_s, T0 + 60);
+    assert_int_equal(parcel.history_count, 3);
+    assert_true(put("STATION_IN", "PVG", 100, ""));    /* the first arrival */
+    assert_true(parcel.flags & PARCEL_ARRIVED);
+    assert_false(put("DELIVERED", "PVG", 200, ""));    /* and not a second */
+    assert_int_equal(parcel.state, STATE_DELIVERED);
+}
+
+/* Where it was sent is fulfilled by arriving there, and forgotten when it leaves. */
+static void next_place(void **state)
+{
+    (void)state;
+    (void)put("PICKUP", "HGH", 0, ",\"next\":\"PVG\"");
+    assert_int_equal(parcel.next, place("PVG"));
+    (void)put("ARRIVE", "CAN", 60, "");
+    assert_int_equal(parcel.next, place("PVG"));       /* not there */
+    (void)put("SORT", "CAN", 70, "");
+    assert_int_equal(parcel.next, place("PVG"));
+    (void)put("ARRIVE", "PVG", 120, "");
+    assert_int_equal(parcel.next, NAME_NONE);
+    (void)put("DEPART", "PVG", 180, ",\"next\":\"SZX\"");
+    assert_int_equal(parcel.next, place("SZX"));
+    (void)put("DEPART", "CAN", 240, "");
+    assert_int_equal(parcel.next, NAME_NONE);
+    (void)put("LOAD", "CAN", 250, ",\"next\":\"SZX\"");
+    (void)put("REROUTED", "CAN", 260, "");
+    assert_int_equal(parcel.next, NAME_NONE);
+    assert_int_equal(parcel.at, place("CAN"));
+}
+
+/* A late scan fills in what is unknown, and contradicts nothing. */
+static void late(void **state)
+{
+    (void)state;
+    (void)put("ARRIVE", "PVG", 1000, ",\"dest\":\"SZX\",\"carrier\":\"SF\",\"promise\":"
+              "\"2024-11-12T08:00:00Z\",\"service\":\"express\"");
+    (void)put("ATTEMPT_FAILED", "CAN", 500, ",\"dest\":\"CAN\",\"carrier\":\"YTO\",\"promise\":"
+              "\"2024-11-13T08:00:00Z\",\"service\":\"economy\",\"next\":\"CTU\","
+              "\"origin\":\"HGH\",\"carrier_number\":\"C-1\"");
+    assert_int_equal(parcel.state, STATE_IN_TRANSIT);
+    assert_true(parcel.state_s == T0 + 1000 && parcel.physical_s == T0 + 1000);
+    assert_int_equal(parcel.at, place("PVG"));
+    assert_int_equal(parcel.next, NAME_NONE);
+    assert_int_equal(parcel.dest, place("SZX"));
+    assert_int_equal(parcel.carrier, place("SF"));
+    assert_int_equal(parcel.service, names_find(names, NAME_SERVICE, "express", 7));
+    assert_int_equal(parcel.promise_s, T0 + 86400);
+    assert_int_equal(parcel.origin, place("HGH"));
+    assert_true(parcel.carrier_number_length == 3);
+    assert_int_equal(parcel.attempts, 1);              /* counters are filled */
+    assert_int_equal(parcel.history_count, 2);
+    assert_true(put("STATION_IN", "CAN", 700, ""));    /* it has been there: it had arrived */
+    assert_int_equal(parcel.state, STATE_IN_TRANSIT);
+}
+
+/* What a later scan says of the journey holds; of the destination, only a reroute's. */
+static void facts(void **state)
+{
+    (void)state;
+    (void)put("LABEL", "HGH", 0, ",\"dest\":\"SZX\",\"origin\":\"HGH\",\"carrier_number\":"
+              "\"C-12345\",\"promise\":\"2024-11-12T08:00:00Z\"");
+    (void)put("PICKUP", "HGH", 60, ",\"dest\":\"CAN\",\"origin\":\"NKG\",\"carrier_number\":"
+              "\"C-2\",\"promise\":\"2024-11-13T08:00:00Z\"");
+    assert_int_equal(parcel.dest, place("SZX"));
+    assert_int_equal(parcel.origin, place("NKG"));
+    assert_int_equal(parcel.promise_s, T0 + 2 * 86400);
+    assert_true(parcel.carrier_number_length == 3);
+    assert_memory_equal(parcel.carrier_number, "C-2", 3);
+    (void)put("REROUTED", "HGH", 120, ",\"dest\":\"CAN\"");
+    assert_int_equal(parcel.dest, place("CAN"));
+    (void)put("REROUTED", "HGH", 90, ",\"dest\":\"SZX\"");   /* the earlier of the two */
+    assert_int_equal(parcel.dest, place("CAN"));
+}
+
+/* A near duplicate is history, and moves nothing. */
+static void merged(void **state)
+{
+    (void)state;
+    (void)put("PICKUP", "HGH", 0, "");
+    (void)put("SORT", "HGH", 60, "");
+    assert_false(put("SORT", "HGH", 120, ",\"next\":\"PVG\",\"dest\":\"SZX\""));
+    assert_true(parcel.state_s == T0 + 60 && parcel.physical_s == T0 + 60);
+    assert_int_equal(parcel.next, NAME_NONE);
+    assert_int_equal(parcel.history_count, 3);
+    assert_int_equal(entry_flags(parcel.history[2]), ENTRY_MERGED);
+    assert_int_equal(parcel.dest, place("SZX"));       /* but it knew the destination */
+}
+
+static void flags(void **state)
+{
+    (void)state;
+    (void)put("PICKUP", "HGH", 0, "");
+    assert_false(parcel.flags & (PARCEL_CROSS_BORDER | PARCEL_RETURNING));
+    (void)put("EXPORT_IN", "HGH", 60, "");
+    assert_true(parcel.flags & PARCEL_CROSS_BORDER);
+    for (int i = 0; i < 300; i++)
+        (void)put("ATTEMPT_FAILED", "PVG", 1000 + i, "");
+    assert_int_equal(parcel.attempts, 255);
+    (void)put("RETURN_START", "PVG", 5000, "");
+    assert_true(parcel.flags & PARCEL_RETURNING);
+    (void)put("RETURNED", "HGH", 6000, "");
+    assert_int_equal(parcel.state, STATE_RETURNED);
+}
+
+/* An event is taken back: the state is what the history says without it. */
+static void taken_back(void **state)
+{
+    (void)state;
+    (void)put("PICKUP", "HGH", 0, "");
+    (void)put("ATTEMPT_FAILED", "PVG", 60, "");
+    (void)put("ATTEMPT_FAILED", "PVG", 120, "");
+    (void)put("DELIVERED", "PVG", 180, "");
+    assert_false(put("DELIVERED", "PVG", 180, ",\"retracts\":true"));
+    assert_int_equal(parcel.state, STATE_WITH_COURIER);
+    assert_true(parcel.state_s == T0 + 120 && parcel.code == SCAN_ATTEMPT_FAILED);
+    assert_false(parcel.flags & PARCEL_ARRIVED);
+    assert_int_equal(parcel.attempts, 2);
+    (void)put("ATTEMPT_FAILED", "PVG", 120, ",\"retracts\":true");
+    assert_true(parcel.attempts == 1 && parcel.state_s == T0 + 60);
+    (void)put("RETURN_START", "PVG", 300, "");
+    (void)put("RETURN_START", "PVG", 300, ",\"retracts\":true");
+    assert_false(parcel.flags & PARCEL_RETURNING);
+    (void)put("ATTEMPT_FAILED", "PVG", 60, ",\"retracts\":true");
+    assert_true(parcel.state == STATE_COLLECTED && parcel.at == place("HGH"));
+    (void)put("PICKUP", "HGH", 0, ",\"retracts\":true");
+    assert_int_equal(parcel.state, STATE_UNKNOWN);
+    assert_true(put("DELIVERED", "PVG", 400, ""));     /* arriving anew counts anew */
+}
+
+/* Of a tombstone only what it still says can be taken back. */
+static void tombstone_taken_back(void **state)
+{
+    static const struct retention keep = {.linger_s = 10, .terminal_s = 20, .idle_s = 30};
+
+    (void)state;
+    (void)put("PICKUP", "HGH", 0, "");
+    (void)put("DELIVERED", "PVG", 180, "");
+    apply_shrink(&parcel, &keep, T0 + 1000);
+    (void)put("PICKUP", "HGH", 0, ",\"retracts\":true");
+    assert_true(parcel.flags & PARCEL_TOMBSTONE);
+    assert_int_equal(parcel.state, STATE_DELIVERED);
+    (void)put("DELIVERED", "PVG", 180, ",\"retracts\":true");
+    assert_false(parcel.flags & (PARCEL_TOMBSTONE | PARCEL_ARRIVED));
+    assert_int_equal(parcel.state, STATE_UNKNOWN);
+}
+
+static void revived(void **state)
+{
+    static const struct retention keep = {.linger_s = 10, .terminal_s = 20, .idle_s = 30};
+
+    (void)state;
+    (void)put("PICKUP", "HGH", 0, "");
+    (void)put("LOST", "HGH", 60, "");
+    apply_shrink(&parcel, &keep, T0 + 1000);
+    (void)put("ARRIVE", "PVG", 2000, "");
+    assert_int_equal(parcel.state, STATE_IN_TRANSIT);
+    assert_false(parcel.flags & PARCEL_TOMBSTONE);
+    assert_int_equal(parcel.life, 1);
+}
+
+static void housekeeping(void **state)
+{
+    static const struct retention keep = {.linger_s = 10, .terminal_s = 200, .idle_s = 3000};
+
+    (void)state;
+    (void)put("PICKUP", "HGH", 0, "");
+    parcel.deadlines[0] = (struct deadline){.detector = 3, .at_s = 77};
+    parcel.deadlines_count = 1;
+    apply_house(&parcel, &keep, T0 + 5);
+    assert_int_equal(apply_deadline(&parcel, DEADLINE_HOUSE), T0 + 5 + 3000);
+    assert_int_equal(apply_deadline(&parcel, 3), 77);
+    assert_int_equal(apply_deadline(&parcel, 4), 0);
+    (void)put("DELIVERED", "PVG", 100, "");
+    apply_house(&parcel, &keep, T0 + 5);               /* its end lies before us */
+    assert_int_equal(apply_deadline(&parcel, DEADLINE_HOUSE), T0 + 100 + 10);
+    assert_int_equal(parcel.deadlines_count, 2);
+    apply_house(&parcel, &keep, T0 + 150);
+    assert_int_equal(apply_deadline(&parcel, DEADLINE_HOUSE), T0 + 150 + 10);
+    parcel.alerts_count = 1;
+    apply_shrink(&parcel, &keep, T0 + 160);
+    assert_int_equal(apply_deadline(&parcel, DEADLINE_HOUSE), T0 + 160 + 200);
+    assert_int_equal(apply_deadline(&parcel, 3), 0);
+    assert_true(parcel.flags & PARCEL_TOMBSTONE);
+    assert_true(parcel.history_count == 0 && parcel.alerts_count == 0);
+    assert_true(parcel.state == STATE_DELIVERED && parcel.state_s == T0 + 100);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(begins), TEST(notes), TEST(moves), TEST(next_place), TEST(late), TEST(facts),
+        TEST(merged), TEST(flags), TEST(taken_back), TEST(tombstone_taken_back), TEST(revived),
+        TEST(housekeeping),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
