@@ -158,7 +158,8 @@ static void eta_arrived(struct track *t, struct partition *p, struct parcel *par
     tell_eta(t, p, parcel, &none, ETA_ARRIVED, n->at_s, 0, scan->offset);
 }
 
-/* The carrier's number leads to the parcel; numbers change at the border, old ones stay. */
+/* The carrier's number leads to the parcel; numbers change at the border, and the index would
+ * grow without end if it kept those of before. */
 static void index_carrier(struct partition *p, const struct parcel *before,
                           const struct parcel *parcel)
 {
@@ -166,6 +167,8 @@ static void index_carrier(struct partition *p, const struct parcel *before,
         memcmp(before->carrier_number, parcel->carrier_number,
                parcel->carrier_number_length) == 0)
         return;
+    if (before->carrier_number_length > 0)
+        cut_index(p, "carrier", before->carrier_number, before->carrier_number_length, NULL, 0);
     cut_index(p, "carrier", parcel->carrier_number, parcel->carrier_number_length,
               parcel->number, parcel->number_length);
 }
@@ -351,6 +354,9 @@ static bool house_keep(const struct track *t, struct partition *p, uint64_t hash
     }
     if (state_terminal((enum parcel_state)parcel->state) &&
         !(parcel->flags & PARCEL_TOMBSTONE)) {
+        if (parcel->carrier_number_length > 0)   /* a tombstone does not keep it */
+            cut_index(p, "carrier", parcel->carrier_number, parcel->carrier_number_length, NULL,
+                      0);
         apply_shrink(parcel, &t->retention, at_s);
         return false;
     }

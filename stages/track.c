@@ -223,8 +223,6 @@ static bool work_passage(struct track *t, struct partition *p)
     struct batch *batch = p->waiting[p->waiting_first];
     const struct passage *facts = batch->head;
 
-    if (facts->settled > p->settled)
-        p->settled = facts->settled;
     switch ((enum passage_event)facts->event) {
     case PASSAGE_SCANS:
         return work_scans(t, p, batch);
@@ -330,6 +328,8 @@ static enum stage_verdict track_on_batch(struct stage *stage, struct batch *batc
         passage_finish(t, p, batch);
         return STAGE_TAKEN;
     }
+    if (passage->settled > p->settled)   /* now: a cut may wait for it that this one waits for */
+        p->settled = passage->settled;
     CHECK(p->waiting_count < WAITING_MAX);
     p->waiting[(p->waiting_first + p->waiting_count++) % WAITING_MAX] = batch;
     if (p->waiting_count == 1)
@@ -337,8 +337,22 @@ static enum stage_verdict track_on_batch(struct stage *stage, struct batch *batc
     return STAGE_TAKEN;
 }
 
+/* A cut whose dead letters are acknowledged by now may go. */
+static void request_settle(struct track *t, struct partition *p)
+{
+    if (!p->request_waits || t->budget[TRACK_TO_REDIS] == 0)
+        return;
+    const struct request *request = p->request->head;
+
+    if (p->settled < request->mark.offset)
+        return;
+    p->request_waits = false;
+    request_emit(t, p->request);
+}
+
 static int tick_partition(struct track *t, struct partition *p, uint64_t now_ns)
 {
+    request_settle(t, p);
     if (p->phase == LIFE_ENDING) {
         own_end(t, p);
         return 0;
@@ -351,11 +365,6 @@ static int tick_partition(struct track *t, struct partition *p, uint64_t now_ns)
         return 0;
     int done = p->waiting_count > 0 || p->resend_count > 0 ? work(t, p, now_ns) : 0;
 
-    if (p->request_waits && p->settled >= ((struct request *)p->request->head)->mark.offset &&
-        t->budget[TRACK_TO_REDIS] > 0) {
-        p->request_waits = false;
-        request_emit(t, p->request);
-    }
     if (cut_due(t, p, now_ns))
         done += cut_take(t, p, now_ns);
     if (now_ns >= p->progress_ns)

@@ -27,7 +27,7 @@ enum {
     ERA_STEPS = 16 * STEPS,
     WEIGHT_MAX = 1 << 20,
     HEAD_BYTES = 1 + 4 + 4, /* of a packed cell: format, step_s, touched_s                   */
-    FIELD_MAX = 40, CACHE_LINE = 64
+    FIELD_MAX = 40
 };
 _Static_assert((int)HEAD_BYTES + (int)HISTOGRAM_BYTES_MAX <= (int)MODEL_CELL_BYTES_MAX, "");
 
@@ -37,7 +37,6 @@ static const double FLAT_SAMPLES = 1;   /* what no cell has seen is not impossib
 static const double NO_WEIGHT = 1e-6;
 
 struct cell {
-    _Alignas(CACHE_LINE)
     uint64_t key;           /* keys_of                                                      */
     uint32_t touched_s;     /* last learned                                                 */
     uint32_t era;           /* that its weights are counted from                             */
@@ -55,7 +54,7 @@ struct model {
     uint32_t cells_max, step_s;
     double   shrink;
     uint32_t count, size;   /* cells in use and allocated; the first FAMILIES are global      */
-    uint32_t slots_log2;
+    uint32_t slots_mask, slots_shift; /* their number less one; 64 - its logarithm           */
     uint32_t interval;      /* counts model_clean: a cell changed in this one is dirty          */
     uint32_t pruned_hour;   /* hour of the last pruning: part of the state, field "m"          */
     bool     pruned_dirty;
@@ -152,7 +151,7 @@ static uint32_t *slot_of(const struct model *m, uint64_t key)
     uint32_t at = slot_first(m, key);
 
     while (m->slots[at] != 0 && m->cells[m->slots[at] - 1].key != key)
-        at = (at + 1) & ~(~0u << (64 - m->slots_shift));
+        at = (at + 1) & m->slots_mask;
     return &m->slots[at];
 }
 
@@ -167,7 +166,7 @@ static inline struct cell *cell_find(const struct model *m, uint64_t key)
 
 static void slots_fill(struct model *m)
 {
-    memset(m->slots, 0, sizeof *m->slots << m->slots_log2);
+    memset(m->slots, 0, (m->slots_mask + 1) * sizeof *m->slots);
     for (uint32_t i = 0; i < m->count; i++)
         *slot_of(m, m->cells[i].key) = i + 1;
 }
@@ -175,20 +174,16 @@ static void slots_fill(struct model *m)
 /* Room for `size` cells.  Only at creation, and while more is restored than cells_max. */
 static void cells_resize(struct model *m, uint32_t size)
 {
-    struct cell *cells = aligned_alloc(CACHE_LINE, size * sizeof *cells);
-
     m->size = size;
-    m->slots_log2 = 8;
-    while (1u << m->slots_log2 < 2 * size)
-        m->slots_log2++;
+    m->slots_mask = 255;
+    while (m->slots_mask < 2 * size)
+        m->slots_mask += m->slots_mask + 1;
+    m->slots_shift = (uint32_t)__builtin_clzll(m->slots_mask);
     free(m->slots);
+    m->cells = realloc(m->cells, size * sizeof *m->cells);
     m->order = realloc(m->order, size * sizeof *m->order);
-    m->slots = calloc((size_t)1 << m->slots_log2, sizeof *m->slots);
-    CHECK(cells != NULL && m->order != NULL && m->slots != NULL);
-    if (m->count > 0)
-        memcpy(cells, m->cells, m->count * sizeof *cells);
-    free(m->cells);
-    m->cells = cells;
+    m->slots = malloc((m->slots_mask + 1) * sizeof *m->slots);
+    CHECK(m->cells != NULL && m->order != NULL && m->slots != NULL);
     slots_fill(m);
 }
 
@@ -245,7 +240,7 @@ uint32_t model_cells(const struct model *m)
 size_t model_bytes(const struct model *m)
 {
     return sizeof *m + m->size * (sizeof *m->cells + sizeof *m->order)
-         + (sizeof *m->slots << m->slots_log2) + m->gone_size * sizeof *m->gone;
+         + (m->slots_mask + 1) * sizeof *m->slots + m->gone_size * sizeof *m->gone;
 }
 
 /* ── Dropping the coldest ────────────────────────────────────────────────────────────── */
