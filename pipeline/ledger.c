@@ -150,6 +150,10 @@ int64_t ledger_watermark(const struct ledger *ledger)
 {
     CHECK_MAGIC(ledger, LEDGER_MAGIC);
     CHECK((ledger->oldest == NONE) == (ledger->count == 0));
+#ifdef CANARY_ledger_off_by_one
+    if (ledger->oldest != NONE)
+        return ledger->entries[ledger->oldest].number + 1;   /* planted: one that is open */
+#endif
     return ledger->oldest != NONE ? ledger->entries[ledger->oldest].number : ledger->next;
 }
 

@@ -278,7 +278,7 @@ bool cut_full(const struct track *t, const struct partition *p)
 
 /* Nothing to write.  The clock of a quiet partition is written now and then all the same:
  * whoever reads mark knows from it up to when there was nothing to tell. */
-static bool is_clean(const struct track *t, const struct partition *p)
+bool cut_clean(const struct track *t, const struct partition *p)
 {
     int64_t clock_ms_max = (int64_t)(t->progress_ns / 1000000);
 
@@ -319,12 +319,12 @@ static void cut_fill(struct track *t, struct partition *p, struct request *reque
 
 bool cut_take(struct track *t, struct partition *p, uint64_t now_ns)
 {
-    bool clean = is_clean(t, p);
+    bool clean = cut_clean(t, p);
 
     tell_flush(t, p, true);
     if (!tell_flushed(p))
         return false;
-    clean = clean && is_clean(t, p);   /* flushing deferred outputs calls for a cut */
+    clean = clean && cut_clean(t, p);   /* flushing deferred outputs calls for a cut */
     struct batch *batch = request_begin(t, p, clean ? REQUEST_LOOK : REQUEST_CUT);
 
     if (batch == NULL)

@@ -21,7 +21,7 @@
 #include "stages/parcel/table.h"
 #include "stages/track_parts.h"
 
-enum { AHEAD_MS_MAX = 300000, POSTPONE_S = 60, SAME_HASH_MAX = 8 };
+enum { AHEAD_MS_MAX = 300000, SAME_HASH_MAX = 8 };
 
 /* ── Parcels in and out of the table ──────────────────────────────────────── */
 
@@ -332,37 +332,31 @@ static bool has_open_alerts(const struct parcel *parcel)
     return false;
 }
 
-static void house_set(struct parcel *parcel, uint32_t at_s)
-{
-    for (uint32_t i = 0; i < parcel->deadlines_count; i++)
-        if (parcel->deadlines[i].detector == DEADLINE_HOUSE)
-            parcel->deadlines[i].at_s = at_s;
-}
+enum house { HOUSE_KEPT, HOUSE_WAITS, HOUSE_GONE };
 
-/* Shrinks or forgets a parcel whose time has come; true when it is gone. */
-static bool house_keep(const struct track *t, struct partition *p, uint64_t hash,
-                       struct parcel *parcel, uint32_t at_s)
+/* Shrinks or forgets a parcel whose time has come.  While alerts of it are unsent it waits, no
+ * timer armed: their acknowledgement arms it again. */
+static enum house house_keep(const struct track *t, struct partition *p, uint64_t hash,
+                             struct parcel *parcel, uint32_t at_s)
 {
     uint32_t due_s = apply_deadline(parcel, DEADLINE_HOUSE);
 
     if (due_s == 0 || due_s > at_s)
-        return false;
+        return HOUSE_KEPT;
     close_alerts(parcel, at_s);
-    if (parcel->unsent_count > 0 || has_open_alerts(parcel)) {
-        house_set(parcel, at_s + POSTPONE_S);
-        return false;
-    }
+    if (parcel->unsent_count > 0 || has_open_alerts(parcel))
+        return HOUSE_WAITS;
     if (state_terminal((enum parcel_state)parcel->state) &&
         !(parcel->flags & PARCEL_TOMBSTONE)) {
         if (parcel->carrier_number_length > 0)   /* a tombstone does not keep it */
             cut_index(p, "carrier", parcel->carrier_number, parcel->carrier_number_length, NULL,
                       0);
         apply_shrink(parcel, &t->retention, at_s);
-        return false;
+        return HOUSE_KEPT;
     }
     cut_remove(p, parcel);
     table_remove(p->table, hash, parcel->number, parcel->number_length);
-    return true;
+    return HOUSE_GONE;
 }
 
 /* A deadline of this parcel has passed. */
@@ -384,11 +378,13 @@ static void fire_parcel(struct track *t, struct partition *p, const struct erran
     if (findings.count > 0)
         alerts_fold(&parcel, p->names, &findings, at_s, true, &changes);
     metric_add(t->fired, findings.count);
-    bool gone = house_keep(t, p, who->hash, &parcel, at_s);
+    enum house house = house_keep(t, p, who->hash, &parcel, at_s);
 
     tell_changes(t, p, &parcel, &changes, unsent_before, p->position);
-    if (!gone)
+    if (house == HOUSE_KEPT)
         parcel_store(p, who->hash, &parcel);
+    else if (house == HOUSE_WAITS)
+        table_put(p->table, who->hash, &parcel, true);
 }
 
 /* Parcels whose armed entry this is: nearly always one, or none when the entry is stale. */
@@ -484,5 +480,8 @@ void follow_acknowledged(struct partition *p, const struct output *output)
     parcel.unsent_count--;
     memmove(&parcel.unsent[i], &parcel.unsent[i + 1],
             (parcel.unsent_count - i) * sizeof parcel.unsent[0]);
-    table_put(p->table, hash, &parcel, true);
+    if (parcel.unsent_count == 0)
+        parcel_store(p, hash, &parcel);
+    else
+        table_put(p->table, hash, &parcel, true);
 }

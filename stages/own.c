@@ -244,20 +244,20 @@ static int record_load(struct partition *p, const uint8_t *bytes, size_t length)
 
     if (record_unpack(bytes, length, &parcel) != 0)
         return -1;
-    uint64_t hash = parcel_hash(parcel.number, parcel.number_length);
-
     if (table_restore(p->table, bytes, length) != 0)
         return -1;
     if (parcel.unsent_count > 0)
         resend_add(p, &parcel);
-#ifndef CANARY_wheel_lost   /* planted: timers are not rebuilt at a restart */
+    uint64_t hash = parcel_hash(parcel.number, parcel.number_length);
     uint32_t first_s = record_deadline_first(bytes);
 
+#ifdef CANARY_wheel_lost
+    first_s = 0;   /* planted: timers are not rebuilt at a restart */
+#endif
     if (first_s != 0) {
         deadlines_arm(p->deadlines, first_s, table_hash32(hash));
         table_arm(p->table, hash, parcel.number, parcel.number_length, first_s);
     }
-#endif
     return 0;
 }
 

@@ -69,6 +69,7 @@ struct partition {
 
     /* What it tells. */
     struct batch *outputs, *deferred; /* being filled                                      */
+    uint32_t      deferred_out; /* batches of unsent alerts not yet acknowledged             */
     uint64_t      ordinal;      /* of the last AT_ONCE batch emitted                        */
     int64_t       suppress_below, settled, high;
     uint64_t      progress_ns;  /* next progress report                                     */

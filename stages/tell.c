@@ -47,6 +47,7 @@ static void batch_emit(struct track *t, struct partition *p, struct batch **batc
     if (head->mode == OUTPUTS_DEFERRED) {
         p->must_cut = true;
         t->deferred_out++;
+        p->deferred_out++;
     }
     stage_emit(t->stage, TRACK_TO_KAFKA, batch);
 }

@@ -278,8 +278,10 @@ static int work_release(struct track *t, struct partition *p, uint64_t now_ns)
     }
     if (p->request != NULL)
         return 0;
-    if (p->position != p->mark.offset || table_dirty_count(p->table) > 0)
+    if (!cut_clean(t, p))
         return cut_take(t, p, now_ns);
+    if (p->deferred_out > 0)   /* once Kafka has them, the next owner need not send them again */
+        return 0;
     struct passage *passage = p->order->head;
 
     passage->answer = ANSWER_COMMIT;
@@ -404,7 +406,11 @@ static void track_on_return(struct stage *stage, struct batch *batch)
     if (p != NULL && p->assignment != batch->assignment)
         p = NULL;
     if (batch->kind == KIND_OUTPUTS) {
-        t->deferred_out -= ((struct outputs *)batch->head)->mode == OUTPUTS_DEFERRED;
+        bool deferred = ((struct outputs *)batch->head)->mode == OUTPUTS_DEFERRED;
+
+        t->deferred_out -= deferred;
+        if (p != NULL)
+            p->deferred_out -= deferred;
         outputs_returned(p, batch);
         pool_give(t->outputs, &batch);
         return;

@@ -86,6 +86,8 @@ bool tell_flushed(const struct partition *);
 /* ── cut.c: into Redis commands ───────────────────────────────────────────── */
 
 bool cut_due(const struct track *, const struct partition *, uint64_t now_ns);
+/* Nothing to write: what is due then is a look. */
+bool cut_clean(const struct track *, const struct partition *);
 /* No further scan may be taken before the next cut. */
 bool cut_full(const struct track *, const struct partition *);
 /* Serialises everything dirty and sends it, or a LOOK when all is clean.  false = not now. */

@@ -295,8 +295,8 @@ static int play(struct demo *demo, const char *seconds, const char *rate, bool s
 {
     if (load_start(demo, seconds, rate) != 0)
         return -1;
-    printf("\nPeakline reads up to %s scans/s for %s s: parcels of a network of hubs, customs, flights\n"
-           "and stations live through days in seconds.\n\n", rate, seconds);
+    printf("\nPeakline reads up to %s scans/s for %s s: parcels of a network of hubs, customs,\n"
+           "flights and stations live through days in seconds.\n\n", rate, seconds);
     if (pthread_create(&demo->runner, NULL, run_instance, demo) != 0)
         return error_set("cannot start a thread");
     int result = watch(demo);

@@ -155,6 +155,8 @@ int instance_run(const struct config *config)
         return -1;
     CHECK(running == NULL);
     running = graph;
+    if (stopping)   /* the signal came while the graph was being built */
+        graph_stop(graph);
     int result = serve_and_run(config, graph);
 
     running = NULL;

@@ -51,7 +51,7 @@ void histogram_scale(struct histogram *h, float factor)
         float count = h->counts[i] * factor;
 
         h->counts[i] = count < NEXT_TO_NOTHING ? 0 : count;
-        h->rows |= (uint32_t)(h->counts[i] > 0) << i / ROW;
+        h->rows |= (uint32_t)(h->counts[i] > 0) << i / ROW * LANES;
     }
 }
 
@@ -75,20 +75,28 @@ static float lanes_sum(lanes v)
     return (v[0] + v[1]) + (v[2] + v[3]);
 }
 
+/* Which parts have something in which row: bit LANES * row + part. */
+static uint32_t parts_in_rows(const struct blend *blend)
+{
+    uint32_t present = 0;
+
+    for (uint32_t p = 0; p < blend->parts; p++)
+        present |= blend->of[p]->rows << p;
+    return present;
+}
+
 /* A row's mass, block by block, and each block's sum. */
-static inline void row_make(const struct blend *blend, uint32_t row, lanes mass[LANES],
-                            float sums[LANES])
+static inline void row_make(const struct blend *blend, uint32_t present, uint32_t row,
+                            lanes mass[LANES], float sums[LANES])
 {
     lanes flat = {blend->flat, blend->flat, blend->flat, blend->flat};
     lanes a = flat, b = flat, c = flat, d = flat;
 
-    for (uint32_t p = 0; p < blend->parts; p++) {
-        const struct histogram *h = blend->of[p];
-        const float *counts = h->counts + row * ROW;
-        float share = blend->share[p];
+    for (present = present >> row * LANES & 15; present != 0; present &= present - 1) {
+        int          p = __builtin_ctz(present);
+        const float *counts = blend->of[p]->counts + row * ROW;
+        float        share = blend->share[p];
 
-        if (!(h->rows >> row & 1))
-            continue;
         a += lanes_at(counts) * share;
         b += lanes_at(counts + LANES) * share;
         c += lanes_at(counts + 2 * LANES) * share;
@@ -101,19 +109,6 @@ static inline void row_make(const struct blend *blend, uint32_t row, lanes mass[
     lanes four = neighbours_sum(neighbours_sum(a, b), neighbours_sum(c, d));
 
     memcpy(sums, &four, sizeof four);
-}
-
-/* sums[b] becomes the mass of the blocks up to b. */
-static void sums_add_up(float sums[ROWS * LANES], uint32_t row)
-{
-    float total = 0;
-
-    for (float *four = sums + row * LANES; four < sums + ROWS * LANES; four += LANES) {
-        four[0] = total += four[0];
-        four[1] = total += four[1];
-        four[2] = total += four[2];
-        four[3] = total += four[3];
-    }
 }
 
 /* What is left of the bucket that holds elapsed_s. */
@@ -155,15 +150,14 @@ void blend_quantiles(const struct blend *blend, uint32_t elapsed_s,
     lanes    mass[ROWS * LANES];
     float    sums[ROWS * LANES];
     uint32_t bucket = bucket_of(elapsed_s), block = bucket / LANES, first = block;
+    uint32_t present = parts_in_rows(blend);
 
     for (uint32_t row = bucket / ROW; row < ROWS; row++)
-        row_make(blend, row, mass + row * LANES, sums + row * LANES);
-    if (elapsed_s > 0) {
-        for (uint32_t b = bucket / ROW * LANES; b < first; b++)
-            sums[b] = 0;
+        row_make(blend, present, row, mass + row * LANES, sums + row * LANES);
+    if (elapsed_s > 0)
         sums[first] = block_cut(&mass[first], bucket, elapsed_s);
-    }
-    sums_add_up(sums, bucket / ROW);
+    for (uint32_t b = first + 1; b < BLOCKS; b++)
+        sums[b] += sums[b - 1]; /* the mass of the blocks up to b */
     for (int q = 0; q < QUANTILES; q++) {
         float target = (float)probabilities[q] * sums[BLOCKS - 1];
 
@@ -176,6 +170,8 @@ void blend_quantiles(const struct blend *blend, uint32_t elapsed_s,
             seconds[q] = elapsed_s;
             continue;
         }
+        while (block < BLOCKS - 1 && sums[block | (LANES - 1)] < target)
+            block = (block | (LANES - 1)) + 1;
         while (block < BLOCKS - 1 && sums[block] < target)
             block++;
         seconds[q] = second_in_block(&mass[block], block, block > first ? sums[block - 1] : 0,
@@ -188,11 +184,11 @@ uint32_t blend_quantile_within(const struct blend *blend, double probability, ui
 {
     lanes    mass[ROWS * LANES];
     float    sums[ROWS * LANES], wanted = (float)(1 - probability), above = 0;
-    uint32_t first = bucket_of(low_s) / LANES;
+    uint32_t first = bucket_of(low_s) / LANES, present = parts_in_rows(blend);
 
     CHECK(low_s <= high_s);
     for (uint32_t row = first / LANES; row < ROWS; row++)
-        row_make(blend, row, mass + row * LANES, sums + row * LANES);
+        row_make(blend, present, row, mass + row * LANES, sums + row * LANES);
     for (uint32_t b = BLOCKS; b-- > first; above += sums[b]) {
         if (above + sums[b] < wanted)
             continue;
@@ -212,7 +208,7 @@ size_t histogram_pack(const struct histogram *h, uint8_t bytes[HISTOGRAM_BYTES_M
     memcpy(bytes, &h->total, sizeof h->total);
     memset(bitmap, 0, BITMAP_BYTES);
     for (uint32_t rows = h->rows; rows != 0; rows &= rows - 1) {
-        uint32_t first = (uint32_t)__builtin_ctz(rows) * ROW;
+        uint32_t first = (uint32_t)__builtin_ctz(rows) * LANES;
 
         for (uint32_t i = first; i < first + ROW && i < BUCKETS; i++) {
             bool any = h->counts[i] > 0;
@@ -246,7 +242,7 @@ int histogram_unpack(struct histogram *h, const uint8_t *bytes, size_t length)
             return error_set("a histogram's bitmap and length contradict each other");
         if (weight_unpack(&h->counts[i], bytes + at) != 0)
             return -1;
-        h->rows |= (uint32_t)(h->counts[i] > 0) << i / ROW;
+        h->rows |= (uint32_t)(h->counts[i] > 0) << i / ROW * LANES;
         at += sizeof *h->counts;
     }
     return at == length ? 0 : error_set("a histogram has %zu bytes too many", length - at);

@@ -25,7 +25,8 @@ extern const uint32_t bucket_edges[BUCKETS + 1]; /* bucket i: [edges[i], edges[i
 
 struct histogram {
     float    total;          /* of the counts, kept beside them                        */
-    uint32_t rows;           /* bit r: row r, of ROW buckets, has a count other than 0  */
+    uint32_t rows;           /* bit LANES * r: row r, of ROW buckets, has a count other
+                                than 0                                                 */
     float    counts[ROWS * ROW]; /* those from BUCKETS on are always 0                     */
 };
 
@@ -36,7 +37,7 @@ static inline void histogram_add(struct histogram *h, uint32_t bucket, float wei
 {
     CHECK(bucket < BUCKETS);
     h->total += weight;
-    h->rows |= 1u << bucket / ROW;
+    h->rows |= 1u << bucket / ROW * LANES;
     h->counts[bucket] += weight;
 }
 

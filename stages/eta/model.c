@@ -59,7 +59,7 @@ struct model {
     uint32_t pruned_hour;   /* hour of the last pruning: part of the state, field "m"          */
     bool     pruned_dirty;
     struct cell     *cells;
-    uint32_t        *slots; /* by hash of the key: 1 + the cell's number; 0 = empty          */
+    struct cell    **slots; /* by hash of the key                                           */
     struct coldness *order; /* pruning's sorting area                                       */
     uint64_t        *gone;  /* keys dropped since model_clean                               */
     uint32_t         gone_count, gone_size;
@@ -146,29 +146,27 @@ static inline uint32_t slot_first(const struct model *m, uint64_t key)
 }
 
 /* Where the key's cell is noted, or would be. */
-static uint32_t *slot_of(const struct model *m, uint64_t key)
+static struct cell **slot_of(const struct model *m, uint64_t key)
 {
     uint32_t at = slot_first(m, key);
 
-    while (m->slots[at] != 0 && m->cells[m->slots[at] - 1].key != key)
+    while (m->slots[at] != NULL && m->slots[at]->key != key)
         at = (at + 1) & m->slots_mask;
     return &m->slots[at];
 }
 
 static inline struct cell *cell_find(const struct model *m, uint64_t key)
 {
-    uint32_t number = m->slots[slot_first(m, key)];
+    struct cell *c = m->slots[slot_first(m, key)];
 
-    if (number != 0 && m->cells[number - 1].key != key)
-        number = *slot_of(m, key);
-    return number == 0 ? NULL : &m->cells[number - 1];
+    return __builtin_expect(c == NULL || c->key == key, 1) ? c : *slot_of(m, key);
 }
 
 static void slots_fill(struct model *m)
 {
     memset(m->slots, 0, (m->slots_mask + 1) * sizeof *m->slots);
     for (uint32_t i = 0; i < m->count; i++)
-        *slot_of(m, m->cells[i].key) = i + 1;
+        *slot_of(m, m->cells[i].key) = &m->cells[i];
 }
 
 /* Room for `size` cells.  Only at creation, and while more is restored than cells_max. */
@@ -176,7 +174,7 @@ static void cells_resize(struct model *m, uint32_t size)
 {
     m->size = size;
     m->slots_mask = 255;
-    while (m->slots_mask < 2 * size)
+    while (m->slots_mask < size + size / 2)
         m->slots_mask += m->slots_mask + 1;
     m->slots_shift = (uint32_t)__builtin_clzll(m->slots_mask);
     free(m->slots);
@@ -190,9 +188,10 @@ static void cells_resize(struct model *m, uint32_t size)
 static struct cell *cell_create(struct model *m, uint64_t key)
 {
     CHECK(m->count < m->size);
-    *slot_of(m, key) = m->count + 1;
-    m->cells[m->count] = (struct cell) {.key = key};
-    return &m->cells[m->count++];
+    struct cell *c = &m->cells[m->count++];
+
+    *c = (struct cell) {.key = key};
+    return *slot_of(m, key) = c;
 }
 
 struct model *model_create(const struct model_settings *settings)
@@ -400,13 +399,16 @@ static bool blend_make(const struct model *m, enum model_family family, struct m
     struct moment now = moment_of(m, now_s);
     double        in_this_era = 1 / (double)now.weight;
     double        left = 1; /* share that the coarser levels divide among them */
+    double        support = 0;
+    uint32_t      parts = 0;
     uint64_t      keys[MODEL_LEVELS];
 
     CHECK_MAGIC(m, MODEL_MAGIC);
     keys_of(family, key, keys);
     *answer = (struct quantiles) {.known = (double)m->cells[family].h.total > NO_WEIGHT};
-    blend->parts = 0;
-    for (uint32_t level = levels_of(key); answer->known && level-- > 0;) {
+    if (!answer->known)
+        return false;
+    for (uint32_t level = levels_of(key); level-- > 0;) {
         const struct cell *c = level == 0 ? &m->cells[family] : cell_find(m, keys[level]);
 
         if (c == NULL)
@@ -416,19 +418,21 @@ static bool blend_make(const struct model *m, enum model_family family, struct m
 
         if (samples <= NO_WEIGHT)
             continue;
-        if (blend->parts == 0) {
+        if (parts == 0) {
             answer->level = (uint8_t)level;
             answer->samples = samples;
         }
         double share = left / (samples + parent);
 
-        blend->of[blend->parts] = &c->h;
-        blend->share[blend->parts++] = (float)(share * worth);
-        answer->support += share * samples * samples;
+        blend->of[parts] = &c->h;
+        blend->share[parts++] = (float)(share * worth);
+        support += share * samples * samples;
         left = share * parent;
     }
+    blend->parts = parts;
     blend->flat = (float)(left / BUCKETS);
-    return answer->known;
+    answer->support = support;
+    return true;
 }
 
 struct quantiles model_ask(const struct model *m, enum model_family family, struct model_key key,

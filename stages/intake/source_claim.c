@@ -283,6 +283,9 @@ void seat_start(struct seat *seat, const struct passage *passage, uint64_t now_n
     seat->check_kafka_ms = passage->check_kafka_ms;
     seat->check_home = passage->check_home;
     seat->suppress_below = seat->group == GROUP_OURS ? seat->group_offset : 0;
+#ifdef CANARY_suppress_any
+    seat->suppress_below = seat->group_offset;   /* planted: whoever committed it */
+#endif
     if (seat->next >= seat->low && seat->next <= seat->high) {
         seat->state = SEAT_SEEKING;
         seat->due_ns = now_ns;

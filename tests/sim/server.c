@@ -229,7 +229,8 @@ void reply_add(struct reply *reply, const char *bytes, size_t length)
         reply->bytes = realloc(reply->bytes, reply->size);
         CHECK(reply->bytes != NULL);
     }
-    memcpy(reply->bytes + reply->used, bytes, length);
+    if (length > 0)   /* then bytes may be NULL */
+        memcpy(reply->bytes + reply->used, bytes, length);
     reply->used += length;
 }
 
