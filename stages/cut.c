@@ -238,6 +238,8 @@ static void put_bucket(struct partition *p, const struct cut_row *rows, uint32_t
 
 static uint32_t put_records(struct track *t, struct partition *p)
 {
+    if (table_dirty_count(p->table) == 0)
+        return 0;
     struct gather g = {.p = p, .rows = rows_take(t, table_dirty_count(p->table))};
     uint32_t commands = 0;
 

@@ -210,7 +210,7 @@ static void step_begin(const struct track *t, const struct partition *p,
         parcel_copy(&s->after, &s->before);
         return;
     }
-    apply_begin(&s->after, scan, (uint16_t)(s->before.life + 1));
+    apply_begin(&s->after, scan, (uint16_t)(s->before.life + (s->before.life < UINT16_MAX)));
     if (s->before.life != 0) {   /* the old life ends; what it has not told must still be told */
         close_alerts(&s->before, s->noted.at_s);
         s->after.unsent_count = s->before.unsent_count;

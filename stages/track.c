@@ -269,6 +269,12 @@ static int work(struct track *t, struct partition *p, uint64_t now_ns)
     return done;
 }
 
+/* Are the dead letters below the cut that waits for them acknowledged? */
+static bool is_settled(const struct partition *p)
+{
+    return p->settled >= ((const struct request *)p->request->head)->mark.offset;
+}
+
 /* The last checkpoint of a partition that is to go; then it is let go. */
 static int work_release(struct track *t, struct partition *p, uint64_t now_ns)
 {
@@ -276,11 +282,19 @@ static int work_release(struct track *t, struct partition *p, uint64_t now_ns)
         own_end(t, p);
         return 1;
     }
+    /* No passage will tell of its dead letters any more: the next owner reads on from the last
+     * cut that was applied. */
+    bool hopeless = p->request_waits && !is_settled(p);
+
+    if (hopeless) {
+        pool_give(t->requests, &p->request);
+        p->request_waits = false;
+    }
     if (p->request != NULL)
         return 0;
-    if (!cut_clean(t, p))
+    if (!hopeless && !cut_clean(t, p))
         return cut_take(t, p, now_ns);
-    if (p->deferred_out > 0)   /* once Kafka has them, the next owner need not send them again */
+    if (!hopeless && p->deferred_out > 0)   /* once Kafka has them, nobody sends them again */
         return 0;
     struct passage *passage = p->order->head;
 
@@ -342,11 +356,7 @@ static enum stage_verdict track_on_batch(struct stage *stage, struct batch *batc
 /* A cut whose dead letters are acknowledged by now may go. */
 static void request_settle(struct track *t, struct partition *p)
 {
-    if (!p->request_waits || t->budget[TRACK_TO_REDIS] == 0)
-        return;
-    const struct request *request = p->request->head;
-
-    if (p->settled < request->mark.offset)
+    if (!p->request_waits || !is_settled(p) || t->budget[TRACK_TO_REDIS] == 0)
         return;
     p->request_waits = false;
     request_emit(t, p->request);

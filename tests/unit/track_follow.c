@@ -413,6 +413,30 @@ static void next_life(void **state)
     assert_int_equal(parcel.unsent_count, 0);
 }
 
+/* A number that lives for ever: the last life has no next. */
+static void last_life(void **state)
+{
+    struct parcel parcel;
+    char suffix[16];
+
+    (void)state;
+    one_scan("YT1", "PICKUP", "HGH", T0);
+    one_scan("YT1", "DELIVERED", "HGH", T0 + 60);
+    pass_ms(1000);
+    assert_true(stored(1, "YT1", &parcel));
+    parcel.life = UINT16_MAX;
+    (void)snprintf(suffix, sizeof suffix, "b%08x", parcel_home("YT1", 3) / PARTITIONS % BUCKETS);
+    struct entry *entry = entry_find(key_of(1, suffix), "YT1");
+
+    entry->length = record_pack(&parcel, entry->value);
+    bench_crash();
+    assign(1, GROUP_OURS, 2);
+    one_scan("YT1", "PICKUP", "CAN", T0 + 600);
+    pass_ms(1000);
+    assert_true(stored(1, "YT1", &parcel));
+    assert_true(parcel.life == UINT16_MAX && parcel.history_count == 1);
+}
+
 /* First met older than what is remembered of the delivered: recorded, and no alerts. */
 static void history(void **state)
 {
@@ -537,7 +561,7 @@ int main(void)
         TEST(at_once), TEST(suppressed), TEST(deadline_first), TEST(unsent),
         TEST(not_acknowledged), TEST(sent_again), TEST(many), TEST(kafka_clock),
         cmocka_unit_test_setup_teardown(event_clock, setup_by_event, teardown),
-        TEST(shrunk_and_expired), TEST(carrier_numbers), TEST(idle), TEST(next_life),
+        TEST(shrunk_and_expired), TEST(carrier_numbers), TEST(idle), TEST(next_life), TEST(last_life),
         TEST(history), TEST(classes), TEST(etas), TEST(progress),
     };
 
