@@ -267,8 +267,7 @@ bool cut_due(const struct track *t, const struct partition *p, uint64_t now_ns)
 {
     return p->request == NULL &&
            (now_ns >= p->cut_ns || cut_full(t, p) ||
-            (has_deferred(p) && (pool_free(t->outputs) < 2 * TRACK_BURST ||
-                                 t->deferred_out >= t->deferred_max / 2)));
+            (has_deferred(p) && t->deferred_out >= t->deferred_max / 2));
 }
 
 /* No further scan may be taken: one cut is out, and the next would be full already. */

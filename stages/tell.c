@@ -12,7 +12,7 @@
 #include "stages/outlet/text_out.h"
 #include "stages/track_parts.h"
 
-enum { PER_SCAN_MAX = 40 /* outputs one scan or deadline may cause: alerts and an ETA */ };
+enum { PER_SCAN_MAX = 24 /* outputs one scan or deadline may cause: alerts and an ETA */ };
 
 static struct origin origin_of(const struct track *t, const struct partition *p,
                                int64_t offset, const struct parcel *parcel)

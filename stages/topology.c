@@ -36,7 +36,7 @@ static const struct graph_link links[] = {
     {"decode",       "track",       KIND_SCANS,    128,   256},
     {"decode",       "dead_letter", KIND_REJECTS,  64,    128},
     {"dead_letter",  "sink_kafka",  KIND_OUTPUTS,  64,    128},
-    {"track",        "checkpoint",  KIND_OUTPUTS,  64,    128},
+    {"track",        "checkpoint",  KIND_OUTPUTS,  64,    256},
     {"track",        "checkpoint",  KIND_WRITES,   64,    256},
     {"checkpoint",   "sink_kafka",  KIND_OUTPUTS,  128,   256},
     {"checkpoint",   "store_redis", KIND_WRITES,   128,   512},

@@ -1,7 +1,7 @@
 /* histogram.c - counts in log buckets: added to, mixed, asked, packed.
  *
  * A question mixes up to four histograms for every scan, so the mixing is written in
- * vectors of four floats (SSE2 and NEON have them), rows of 16 buckets in which a
+ * vectors of four floats (SSE2 and NEON have them), rows of 12 buckets in which a
  * histogram has nothing are passed over, and sums are taken block by block: 21
  * dependent additions instead of 84.
  */
@@ -51,7 +51,7 @@ void histogram_scale(struct histogram *h, float factor)
         float count = h->counts[i] * factor;
 
         h->counts[i] = count < NEXT_TO_NOTHING ? 0 : count;
-        h->rows |= (uint32_t)(h->counts[i] > 0) << i / ROW * LANES;
+        h->rows |= (uint32_t)(h->counts[i] > 0) << i / ROW * 4;
     }
 }
 
@@ -75,7 +75,7 @@ static float lanes_sum(lanes v)
     return (v[0] + v[1]) + (v[2] + v[3]);
 }
 
-/* Which parts have something in which row: bit LANES * row + part. */
+/* Which parts have something in which row: bit 4 row + part. */
 static uint32_t parts_in_rows(const struct blend *blend)
 {
     uint32_t present = 0;
@@ -87,12 +87,12 @@ static uint32_t parts_in_rows(const struct blend *blend)
 
 /* A row's mass, block by block, and each block's sum. */
 static inline void row_make(const struct blend *blend, uint32_t present, uint32_t row,
-                            lanes mass[LANES], float sums[LANES])
+                            lanes mass[BLOCKS], float sums[BLOCKS])
 {
     lanes flat = {blend->flat, blend->flat, blend->flat, blend->flat};
-    lanes a = flat, b = flat, c = flat, d = flat;
+    lanes a = flat, b = flat, c = flat;
 
-    for (present = present >> row * LANES & 15; present != 0; present &= present - 1) {
+    for (present = present >> 4 * row & 15; present != 0; present &= present - 1) {
         int          p = __builtin_ctz(present);
         const float *counts = blend->of[p]->counts + row * ROW;
         float        share = blend->share[p];
@@ -100,15 +100,21 @@ static inline void row_make(const struct blend *blend, uint32_t present, uint32_
         a += lanes_at(counts) * share;
         b += lanes_at(counts + LANES) * share;
         c += lanes_at(counts + 2 * LANES) * share;
-        d += lanes_at(counts + 3 * LANES) * share;
     }
+    lanes three = neighbours_sum(neighbours_sum(a, b), neighbours_sum(c, c));
+
+    mass += row * ROW_BLOCKS;
     mass[0] = a;
     mass[1] = b;
     mass[2] = c;
-    mass[3] = d;
-    lanes four = neighbours_sum(neighbours_sum(a, b), neighbours_sum(c, d));
+    memcpy(sums + row * ROW_BLOCKS, &three, ROW_BLOCKS * sizeof *sums);
+}
 
-    memcpy(sums, &four, sizeof four);
+/* The mass up to the end of a row. */
+static inline float row_add_up(float total, uint32_t row, const float sums[BLOCKS])
+{
+    sums += row * ROW_BLOCKS;
+    return ((total + sums[0]) + sums[1]) + sums[2];
 }
 
 /* What is left of the bucket that holds elapsed_s. */
@@ -129,7 +135,7 @@ static float block_cut(lanes *block, uint32_t bucket, uint32_t elapsed_s)
 }
 
 /* The second at which the mass up to it is `target`, in the block where that happens. */
-static double second_in_block(const lanes *mass, uint32_t block, float below, float target,
+static inline double second_in_block(const lanes *mass, uint32_t block, float below, float target,
                               uint32_t elapsed_s)
 {
     uint32_t i = 0;
@@ -147,48 +153,50 @@ static double second_in_block(const lanes *mass, uint32_t block, float below, fl
 void blend_quantiles(const struct blend *blend, uint32_t elapsed_s,
                      const double probabilities[QUANTILES], double seconds[QUANTILES])
 {
-    lanes    mass[ROWS * LANES];
-    float    sums[ROWS * LANES];
-    uint32_t bucket = bucket_of(elapsed_s), block = bucket / LANES, first = block;
+    lanes    mass[BLOCKS];
+    float    sums[BLOCKS], totals[ROWS], below = 0, total = 0;
+    uint32_t bucket = bucket_of(elapsed_s), block = bucket / LANES, row = bucket / ROW;
     uint32_t present = parts_in_rows(blend);
 
-    for (uint32_t row = bucket / ROW; row < ROWS; row++)
-        row_make(blend, present, row, mass + row * LANES, sums + row * LANES);
-    if (elapsed_s > 0)
-        sums[first] = block_cut(&mass[first], bucket, elapsed_s);
-    for (uint32_t b = first + 1; b < BLOCKS; b++)
-        sums[b] += sums[b - 1]; /* the mass of the blocks up to b */
+    for (uint32_t r = row; r < ROWS; r++)
+        row_make(blend, present, r, mass, sums);
+    if (elapsed_s > 0) {
+        for (uint32_t b = row * ROW_BLOCKS; b < block; b++)
+            sums[b] = 0;
+        sums[block] = block_cut(&mass[block], bucket, elapsed_s);
+    }
+    for (uint32_t r = row; r < ROWS; r++)
+        totals[r] = total = row_add_up(total, r, sums);
     for (int q = 0; q < QUANTILES; q++) {
-        float target = (float)probabilities[q] * sums[BLOCKS - 1];
+        float target = (float)probabilities[q] * total;
 
         CHECK(q == 0 || probabilities[q] >= probabilities[q - 1]);
         if (q > 0 && !(probabilities[q] > probabilities[q - 1])) {
             seconds[q] = seconds[q - 1];
             continue;
         }
-        if (!(sums[BLOCKS - 1] > 0)) { /* longer than anything we can know of */
+        if (!(total > 0)) { /* longer than anything we can know of */
             seconds[q] = elapsed_s;
             continue;
         }
-        while (block < BLOCKS - 1 && sums[block | (LANES - 1)] < target)
-            block = (block | (LANES - 1)) + 1;
-        while (block < BLOCKS - 1 && sums[block] < target)
-            block++;
-        seconds[q] = second_in_block(&mass[block], block, block > first ? sums[block - 1] : 0,
-                                     target, elapsed_s);
+        for (; row < ROWS - 1 && totals[row] < target; block = row * ROW_BLOCKS)
+            below = totals[row++];
+        for (; block < BLOCKS - 1 && below + sums[block] < target; block++)
+            below += sums[block];
+        seconds[q] = second_in_block(&mass[block], block, below, target, elapsed_s);
     }
 }
 
 uint32_t blend_quantile_within(const struct blend *blend, double probability, uint32_t low_s,
                                uint32_t high_s)
 {
-    lanes    mass[ROWS * LANES];
-    float    sums[ROWS * LANES], wanted = (float)(1 - probability), above = 0;
+    lanes    mass[BLOCKS];
+    float    sums[BLOCKS], wanted = (float)(1 - probability), above = 0;
     uint32_t first = bucket_of(low_s) / LANES, present = parts_in_rows(blend);
 
     CHECK(low_s <= high_s);
-    for (uint32_t row = first / LANES; row < ROWS; row++)
-        row_make(blend, present, row, mass + row * LANES, sums + row * LANES);
+    for (uint32_t row = first / ROW_BLOCKS; row < ROWS; row++)
+        row_make(blend, present, row, mass, sums);
     for (uint32_t b = BLOCKS; b-- > first; above += sums[b]) {
         if (above + sums[b] < wanted)
             continue;
@@ -208,14 +216,14 @@ size_t histogram_pack(const struct histogram *h, uint8_t bytes[HISTOGRAM_BYTES_M
     memcpy(bytes, &h->total, sizeof h->total);
     memset(bitmap, 0, BITMAP_BYTES);
     for (uint32_t rows = h->rows; rows != 0; rows &= rows - 1) {
-        uint32_t first = (uint32_t)__builtin_ctz(rows) * LANES;
+        uint32_t first = (uint32_t)__builtin_ctz(rows) / 4 * ROW;
 
-        for (uint32_t i = first; i < first + ROW && i < BUCKETS; i++) {
+        for (uint32_t i = first; i < first + ROW; i++) { /* a 0 is overwritten by the next */
             bool any = h->counts[i] > 0;
 
             bitmap[i / 8] |= (uint8_t)(any << i % 8);
             memcpy(at, &h->counts[i], sizeof h->counts[i]);
-            at += any * sizeof h->counts[i]; /* a 0 is overwritten by the next */
+            at += any * sizeof h->counts[i];
         }
     }
     return (size_t)(at - bytes);
@@ -242,7 +250,7 @@ int histogram_unpack(struct histogram *h, const uint8_t *bytes, size_t length)
             return error_set("a histogram's bitmap and length contradict each other");
         if (weight_unpack(&h->counts[i], bytes + at) != 0)
             return -1;
-        h->rows |= (uint32_t)(h->counts[i] > 0) << i / ROW * LANES;
+        h->rows |= (uint32_t)(h->counts[i] > 0) << i / ROW * 4;
         at += sizeof *h->counts;
     }
     return at == length ? 0 : error_set("a histogram has %zu bytes too many", length - at);

@@ -16,7 +16,7 @@
 
 enum {
     BUCKETS = 84, LANES = 4, BLOCKS = BUCKETS / LANES, BLEND_PARTS_MAX = 4, QUANTILES = 3,
-    ROW = LANES * LANES, ROWS = (BUCKETS + ROW - 1) / ROW,
+    ROW_BLOCKS = 3, ROW = ROW_BLOCKS * LANES, ROWS = BUCKETS / ROW,
     BITMAP_BYTES = (BUCKETS + 7) / 8,
     HISTOGRAM_BYTES_MAX = 4 + BITMAP_BYTES + 4 * BUCKETS
 };
@@ -25,9 +25,8 @@ extern const uint32_t bucket_edges[BUCKETS + 1]; /* bucket i: [edges[i], edges[i
 
 struct histogram {
     float    total;          /* of the counts, kept beside them                        */
-    uint32_t rows;           /* bit LANES * r: row r, of ROW buckets, has a count other
-                                than 0                                                 */
-    float    counts[ROWS * ROW]; /* those from BUCKETS on are always 0                     */
+    uint32_t rows;           /* bit 4 r: row r, of ROW buckets, has a count other than 0 */
+    float    counts[BUCKETS];
 };
 
 uint32_t bucket_of(uint32_t seconds);
@@ -37,7 +36,7 @@ static inline void histogram_add(struct histogram *h, uint32_t bucket, float wei
 {
     CHECK(bucket < BUCKETS);
     h->total += weight;
-    h->rows |= 1u << bucket / ROW * LANES;
+    h->rows |= 1u << bucket / ROW * 4;
     h->counts[bucket] += weight;
 }
 

@@ -393,7 +393,7 @@ static double worth_of(const struct cell *c, struct moment now, double in_this_e
 
 /* P = (c + w P_parent) / (n + w) from the finest level down, multiplied out: each level's
  * counts get one factor.  Returns false when nothing was learned yet. */
-static bool blend_make(const struct model *m, enum model_family family, struct model_key key,
+static inline __attribute__((always_inline)) bool blend_make(const struct model *m, enum model_family family, struct model_key key,
                        uint32_t now_s, struct blend *blend, struct quantiles *answer)
 {
     struct moment now = moment_of(m, now_s);

@@ -11,7 +11,7 @@
 
 enum output_topic { TOPIC_ALERTS, TOPIC_ETAS, TOPIC_DEAD_LETTERS, TOPIC_PROGRESS, TOPICS };
 
-enum { OUTPUTS_RECORDS = 256, OUTPUTS_ARENA = 192 * 1024, OUTPUT_HEADERS_MAX = 16,
+enum { OUTPUTS_RECORDS = 256, OUTPUTS_ARENA = 128 * 1024, OUTPUT_HEADERS_MAX = 16,
        OUTPUT_BYTES_MAX = 4096 /* most that one alert or ETA takes of the arena, all told */ };
 
 struct output_header {
