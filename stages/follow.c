@@ -421,20 +421,40 @@ static void fire(struct track *t, struct partition *p, const struct errand *who,
         deadlines_arm(p->deadlines, again_s, table_hash32(who->hash));
 }
 
+/* Pops what is due, a few at a time, and brings their records nearer; false: nothing is. */
+static bool due_take(struct partition *p, uint32_t target_s)
+{
+    if (p->due_count > 0)
+        return true;
+    if (deadlines_next(p->deadlines) > target_s)
+        return false;
+    p->due_count = deadlines_due(p->deadlines, target_s, p->due_s, p->due_hash32, DUE_MAX);
+    for (uint32_t i = 0; i < p->due_count; i++)
+        table_prefetch_slot(p->table, (uint64_t)p->due_hash32[i] << 32);
+    for (uint32_t i = 0; i < p->due_count; i++)
+        table_prefetch_record(p->table, (uint64_t)p->due_hash32[i] << 32);
+    for (uint32_t i = 0; i < p->due_count / 2; i++) {   /* the earliest is taken first: last */
+        uint32_t other = p->due_count - 1 - i, at_s = p->due_s[i], hash32 = p->due_hash32[i];
+
+        p->due_s[i] = p->due_s[other], p->due_s[other] = at_s;
+        p->due_hash32[i] = p->due_hash32[other], p->due_hash32[other] = hash32;
+    }
+    return p->due_count > 0;
+}
+
 bool follow_clock(struct track *t, struct partition *p, int64_t clock_ms)
 {
+    uint32_t target_s = (uint32_t)(clock_ms / 1000);
+
     if (clock_ms <= p->clock_ms)
         return true;
-    uint32_t target_s = (uint32_t)(clock_ms / 1000), hash32 = 0;
-
-    while (deadlines_next(p->deadlines) <= target_s) {
+    while (due_take(p, target_s)) {
         struct fired fired = {.count = 0};
 
         if (cut_full(t, p) || !tell_room(t, p))
             return false;
-        if (deadlines_due(p->deadlines, target_s, &fired.at_s, &hash32, 1) == 0)
-            break;
-        table_each_hash(p->table, hash32, fired_add, &fired);
+        fired.at_s = p->due_s[--p->due_count];
+        table_each_hash(p->table, p->due_hash32[p->due_count], fired_add, &fired);
         for (uint32_t i = 0; i < fired.count; i++)
             fire(t, p, &fired.who[i], fired.at_s);
     }

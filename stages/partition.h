@@ -23,7 +23,8 @@
 #include "stages/outlet/envelope.h"
 #include "stages/outlet/request.h"
 
-enum { TRACK_TO_KAFKA = 0, TRACK_TO_REDIS = 1, TRACK_BURST = 8, WAITING_MAX = 32 };
+enum { TRACK_TO_KAFKA = 0, TRACK_TO_REDIS = 1, TRACK_BURST = 8, WAITING_MAX = 32,
+       DUE_MAX = 16 };
 
 struct table;
 struct deadlines;
@@ -54,6 +55,7 @@ struct partition {
     struct deadlines *deadlines;
     struct names     *names;
     struct model     *model;
+    uint32_t due_s[DUE_MAX], due_hash32[DUE_MAX], due_count; /* popped off the wheel, waiting */
     int64_t  position;          /* next offset to process                                  */
     int64_t  clock_ms;          /* partition clock                                         */
     int64_t  last_kafka_ms, last_home; /* of record position − 1                            */

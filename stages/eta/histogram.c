@@ -92,8 +92,8 @@ static inline void row_make(const struct blend *blend, uint32_t present, uint32_
     lanes flat = {blend->flat, blend->flat, blend->flat, blend->flat};
     lanes a = flat, b = flat, c = flat;
 
-    for (present = present >> 4 * row & 15; present != 0; present &= present - 1) {
-        int          p = __builtin_ctz(present);
+    for (uint64_t here = present >> 4 * row & 15; here != 0; here &= here - 1) {
+        uint64_t     p = (uint64_t)__builtin_ctzll(here);
         const float *counts = blend->of[p]->counts + row * ROW;
         float        share = blend->share[p];
 
@@ -161,7 +161,7 @@ void blend_quantiles(const struct blend *blend, uint32_t elapsed_s,
     for (uint32_t r = row; r < ROWS; r++)
         row_make(blend, present, r, mass, sums);
     if (elapsed_s > 0) {
-        for (uint32_t b = row * ROW_BLOCKS; b < block; b++)
+        for (uint32_t b = block; b-- > row * ROW_BLOCKS;)
             sums[b] = 0;
         sums[block] = block_cut(&mass[block], bucket, elapsed_s);
     }
