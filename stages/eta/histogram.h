@@ -29,7 +29,8 @@ struct histogram {
     float    counts[BUCKETS];
 };
 
-uint32_t bucket_of(uint32_t seconds);
+/* The bucket that holds so many seconds; the last one whatever is longer. */
+uint32_t bucket_of(uint32_t seconds);   /* which of the buckets a duration falls into */
 
 /* `weight` is more than 0. */
 static inline void histogram_add(struct histogram *h, uint32_t bucket, float weight)

@@ -72,7 +72,8 @@ void model_clean(struct model *);
 int  model_restore(struct model *, const char *field, size_t field_length,
                    const uint8_t *bytes, size_t length);
 
-uint32_t model_cells(const struct model *);
-size_t   model_bytes(const struct model *);
+/* How many cells there are, and the bytes that all of the model takes. */
+uint32_t model_cells(const struct model *);   /* histograms there are          */
+size_t   model_bytes(const struct model *);   /* memory they take, all told     */
 
 #endif

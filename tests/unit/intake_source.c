@@ -122,6 +122,9 @@ static void commits_go_to_the_group(void **state)
     broker.refuse = CONSUMER_OK;
     step(2 * SECOND);
     assert_int_equal(broker.logs[0].group, 80);
+    answer(PASSAGE_PULSE, 0, ANSWER_COMMIT, 70); /* said earlier, home later */
+    step(2 * SECOND);
+    assert_int_equal(broker.logs[0].group, 80);
     end();
 }
 

@@ -561,7 +561,8 @@ int main(void)
         TEST(at_once), TEST(suppressed), TEST(deadline_first), TEST(unsent),
         TEST(not_acknowledged), TEST(sent_again), TEST(many), TEST(kafka_clock),
         cmocka_unit_test_setup_teardown(event_clock, setup_by_event, teardown),
-        TEST(shrunk_and_expired), TEST(carrier_numbers), TEST(idle), TEST(next_life), TEST(last_life),
+        TEST(shrunk_and_expired), TEST(carrier_numbers), TEST(idle), TEST(next_life),
+        TEST(last_life),
         TEST(history), TEST(classes), TEST(etas), TEST(progress),
     };
 

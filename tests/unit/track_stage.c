@@ -590,10 +590,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(first_claim), TEST(lost_views), TEST(another_count), TEST(loaded_again),
-        TEST(timers_again), TEST(missing_buckets), TEST(broken_state), TEST(a_cut),
-        TEST(buckets), TEST(looks_when_clean), TEST(tail_of_a_batch), TEST(commits),
-        TEST(full), TEST(dead_letters), TEST(dead_letters_and_full), TEST(revoked),
-        TEST(revoked_unsettled), TEST(revoked_never_settled), TEST(taken_away), TEST(differs), TEST(differs_while_waiting),
+        TEST(timers_again), TEST(missing_buckets), TEST(broken_state), TEST(a_cut), TEST(buckets),
+        TEST(looks_when_clean), TEST(tail_of_a_batch), TEST(commits), TEST(full),
+        TEST(dead_letters), TEST(dead_letters_and_full), TEST(revoked), TEST(revoked_unsettled),
+        TEST(revoked_never_settled), TEST(taken_away), TEST(differs), TEST(differs_while_waiting),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
