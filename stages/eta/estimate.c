@@ -33,7 +33,7 @@ static bool can_estimate(const struct parcel *p)
 
 struct estimate estimate_make(const struct model *model, const struct parcel *p, uint32_t now_s)
 {
-    static const double probabilities[] = {0.1, 0.5, 0.9};
+    static const double probabilities[] = {0.5, 0.9, 0.9}; /* two: a repeated one is free */
 
     if (!can_estimate(p))
         return (struct estimate) {.known = false};
@@ -44,8 +44,8 @@ struct estimate estimate_make(const struct model *model, const struct parcel *p,
     if (!q.known)
         return (struct estimate) {.known = false};
     return (struct estimate) {
-        .p50_s   = p->state_s + (uint32_t)q.p[1],
-        .p90_s   = p->state_s + (uint32_t)q.p[2],
+        .p50_s   = p->state_s + (uint32_t)q.p[0],
+        .p90_s   = p->state_s + (uint32_t)q.p[1],
         .samples = (float)q.samples,
         .basis   = (uint8_t)(BASIS_GLOBAL + q.level),
         .known   = true,

@@ -8,7 +8,6 @@
 #include "stages/eta/histogram.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "pipeline/error.h"
@@ -80,20 +79,22 @@ static uint32_t parts_in_rows(const struct blend *blend)
 {
     uint32_t present = 0;
 
+    CHECK(blend->parts <= BLEND_PARTS_MAX);
     for (uint32_t p = 0; p < blend->parts; p++)
         present |= blend->of[p]->rows << p;
     return present;
 }
 
-/* A row's mass, block by block, and each block's sum. */
+/* A row's mass, block by block, and each block's sum; what it writes to sums[] behind the row's
+ * three the next row overwrites. */
 static inline void row_make(const struct blend *blend, uint32_t present, uint32_t row,
-                            lanes mass[BLOCKS], float sums[BLOCKS])
+                            lanes mass[BLOCKS], float sums[BLOCKS + 1])
 {
     lanes flat = {blend->flat, blend->flat, blend->flat, blend->flat};
     lanes a = flat, b = flat, c = flat;
 
-    for (uint64_t here = present >> 4 * row & 15; here != 0; here &= here - 1) {
-        uint64_t     p = (uint64_t)__builtin_ctzll(here);
+    for (uint32_t here = present >> 4 * row & 15; here != 0; here &= here - 1) {
+        int          p = __builtin_ctz(here);
         const float *counts = blend->of[p]->counts + row * ROW;
         float        share = blend->share[p];
 
@@ -107,7 +108,7 @@ static inline void row_make(const struct blend *blend, uint32_t present, uint32_
     mass[0] = a;
     mass[1] = b;
     mass[2] = c;
-    memcpy(sums + row * ROW_BLOCKS, &three, ROW_BLOCKS * sizeof *sums);
+    memcpy(sums + row * ROW_BLOCKS, &three, sizeof three);
 }
 
 /* The mass up to the end of a row. */
@@ -134,56 +135,75 @@ static float block_cut(lanes *block, uint32_t bucket, uint32_t elapsed_s)
     return lanes_sum(*block);
 }
 
-/* The second at which the mass up to it is `target`, in the block where that happens. */
+/* The second at which the mass up to it is `target`, in the block where that happens.  Here and
+ * below, places are counted and not walked to: where they lie no branch predictor knows. */
 static inline double second_in_block(const lanes *mass, uint32_t block, float below, float target,
-                              uint32_t elapsed_s)
+                                     uint32_t elapsed_s)
 {
-    uint32_t i = 0;
-
-    while (i + 1 < LANES && below + (*mass)[i] < target)
-        below += (*mass)[i++];
-    double low = bucket_edges[block * LANES + i], high = bucket_edges[block * LANES + i + 1];
-    double part = (*mass)[i] > 0 ? (double)((target - below) / (*mass)[i]) : 1;
+    float    one = below + (*mass)[0], two = one + (*mass)[1], three = two + (*mass)[2];
+    float    upto[LANES] = {below, one, two, three};
+    uint32_t i = (uint32_t)(one < target) + (two < target) + (three < target);
+    double   low = bucket_edges[block * LANES + i], high = bucket_edges[block * LANES + i + 1];
+    double   part = (*mass)[i] > 0 ? (double)((target - upto[i]) / (*mass)[i]) : 1;
 
     if (low < elapsed_s)
         low = elapsed_s;
     return low + (high - low) * (part > 1 ? 1 : part);
 }
 
+/* What blend_quantiles has made of a blend, from block `first` on; in that one's row, nothing is
+ * before it. */
+struct sight {
+    uint32_t first;
+    lanes    mass[BLOCKS];
+    float    sums[BLOCKS + 1];
+    float    before[ROWS + 1]; /* the mass before each row; at last all of it */
+};
+
+/* `target` is more than 0. */
+static double sight_find(const struct sight *s, float target, uint32_t elapsed_s)
+{
+    uint32_t row = s->first / ROW_BLOCKS;
+
+    for (uint32_t r = row + 1; r < ROWS; r++)
+        row = s->before[r] < target ? r : row;
+    const float *sums = s->sums + row * ROW_BLOCKS;
+    float    one = s->before[row] + sums[0], two = one + sums[1];
+    float    upto[ROW_BLOCKS] = {s->before[row], one, two};
+    uint32_t i = (uint32_t)(one < target) + (two < target), block = row * ROW_BLOCKS + i;
+
+    return second_in_block(&s->mass[block], block, upto[i], target, elapsed_s);
+}
+
 void blend_quantiles(const struct blend *blend, uint32_t elapsed_s,
                      const double probabilities[QUANTILES], double seconds[QUANTILES])
 {
-    lanes    mass[BLOCKS];
-    float    sums[BLOCKS], totals[ROWS], below = 0, total = 0;
-    uint32_t bucket = bucket_of(elapsed_s), block = bucket / LANES, row = bucket / ROW;
-    uint32_t present = parts_in_rows(blend);
+    uint32_t     bucket = bucket_of(elapsed_s), row = bucket / ROW;
+    uint32_t     present = parts_in_rows(blend);
+    struct sight s;
+    float        total = 0;
 
+    s.first = bucket / LANES;
     for (uint32_t r = row; r < ROWS; r++)
-        row_make(blend, present, r, mass, sums);
+        row_make(blend, present, r, s.mass, s.sums);
     if (elapsed_s > 0) {
-        for (uint32_t b = block; b-- > row * ROW_BLOCKS;)
-            sums[b] = 0;
-        sums[block] = block_cut(&mass[block], bucket, elapsed_s);
+        for (uint32_t b = s.first; b-- > row * ROW_BLOCKS;)
+            s.sums[b] = 0;
+        s.sums[s.first] = block_cut(&s.mass[s.first], bucket, elapsed_s);
     }
+    s.before[row] = 0;
     for (uint32_t r = row; r < ROWS; r++)
-        totals[r] = total = row_add_up(total, r, sums);
+        s.before[r + 1] = total = row_add_up(total, r, s.sums);
     for (int q = 0; q < QUANTILES; q++) {
         float target = (float)probabilities[q] * total;
 
         CHECK(q == 0 || probabilities[q] >= probabilities[q - 1]);
-        if (q > 0 && !(probabilities[q] > probabilities[q - 1])) {
+        if (q > 0 && !(probabilities[q] > probabilities[q - 1]))
             seconds[q] = seconds[q - 1];
-            continue;
-        }
-        if (!(total > 0)) { /* longer than anything we can know of */
+        else if (target > 0)
+            seconds[q] = sight_find(&s, target, elapsed_s);
+        else /* the 0th, or it has taken longer than anything we can know of */
             seconds[q] = elapsed_s;
-            continue;
-        }
-        for (; row < ROWS - 1 && totals[row] < target; block = row * ROW_BLOCKS)
-            below = totals[row++];
-        for (; block < BLOCKS - 1 && below + sums[block] < target; block++)
-            below += sums[block];
-        seconds[q] = second_in_block(&mass[block], block, below, target, elapsed_s);
     }
 }
 
@@ -191,7 +211,7 @@ uint32_t blend_quantile_within(const struct blend *blend, double probability, ui
                                uint32_t high_s)
 {
     lanes    mass[BLOCKS];
-    float    sums[BLOCKS], wanted = (float)(1 - probability), above = 0;
+    float    sums[BLOCKS + 1], wanted = (float)(1 - probability), above = 0;
     uint32_t first = bucket_of(low_s) / LANES, present = parts_in_rows(blend);
 
     CHECK(low_s <= high_s);
@@ -216,15 +236,19 @@ size_t histogram_pack(const struct histogram *h, uint8_t bytes[HISTOGRAM_BYTES_M
     memcpy(bytes, &h->total, sizeof h->total);
     memset(bitmap, 0, BITMAP_BYTES);
     for (uint32_t rows = h->rows; rows != 0; rows &= rows - 1) {
-        uint32_t first = (uint32_t)__builtin_ctz(rows) / 4 * ROW;
+        uint32_t     first = (uint32_t)__builtin_ctz(rows) / 4 * ROW, bits = 0;
+        const float *counts = h->counts + first;
 
-        for (uint32_t i = first; i < first + ROW; i++) { /* a 0 is overwritten by the next */
-            bool any = h->counts[i] > 0;
+        for (uint32_t i = 0; i < ROW; i++) { /* a 0 is overwritten by the next */
+            uint32_t any = counts[i] > 0;
 
-            bitmap[i / 8] |= (uint8_t)(any << i % 8);
-            memcpy(at, &h->counts[i], sizeof h->counts[i]);
-            at += any * sizeof h->counts[i];
+            bits |= any << i;
+            memcpy(at, &counts[i], sizeof counts[i]);
+            at += any * sizeof counts[i];
         }
+        bits <<= first % 8; /* 12 bits, or 16: two bytes */
+        bitmap[first / 8] |= (uint8_t)bits;
+        bitmap[first / 8 + 1] |= (uint8_t)(bits >> 8);
     }
     return (size_t)(at - bytes);
 }

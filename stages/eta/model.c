@@ -174,7 +174,7 @@ static void cells_resize(struct model *m, uint32_t size)
 {
     m->size = size;
     m->slots_mask = 255;
-    while (m->slots_mask < size + size / 2)
+    while (m->slots_mask < 2 * size)
         m->slots_mask += m->slots_mask + 1;
     m->slots_shift = (uint32_t)__builtin_clzll(m->slots_mask);
     free(m->slots);
@@ -343,8 +343,7 @@ static inline void cell_learn(const struct model *m, struct cell *c, uint32_t bu
     histogram_add(&c->h, bucket, now.weight);
     if (c->h.total > WEIGHT_MAX * now.weight)
         histogram_scale(&c->h, 0.5f);
-    if (now_s > c->touched_s)
-        c->touched_s = now_s;
+    c->touched_s = now_s > c->touched_s ? now_s : c->touched_s;
     c->changed = m->interval;
 }
 
@@ -393,8 +392,9 @@ static double worth_of(const struct cell *c, struct moment now, double in_this_e
 
 /* P = (c + w P_parent) / (n + w) from the finest level down, multiplied out: each level's
  * counts get one factor.  Returns false when nothing was learned yet. */
-static inline __attribute__((always_inline)) bool blend_make(const struct model *m, enum model_family family, struct model_key key,
-                       uint32_t now_s, struct blend *blend, struct quantiles *answer)
+static inline __attribute__((always_inline))
+bool blend_make(const struct model *m, enum model_family family, struct model_key key,
+                uint32_t now_s, struct blend *blend, struct quantiles *answer)
 {
     struct moment now = moment_of(m, now_s);
     double        in_this_era = 1 / (double)now.weight;
