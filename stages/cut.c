@@ -313,7 +313,8 @@ static void cut_fill(struct track *t, struct partition *p, struct request *reque
         .home = p->last_home,
     };
 #ifdef CANARY_late_serialise   /* planted: the records are of a later moment than the offset */
-    request->mark.offset = p->mark.offset + (p->position - p->mark.offset) / 2;
+    if (p->phase == LIFE_RUNNING && p->position < p->high && p->position > p->mark.offset)
+        request->mark.offset--, request->mark.home = -1;
 #endif
     p->must_cut = false;
 }

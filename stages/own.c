@@ -1,7 +1,7 @@
 /* own.c - a partition's way into this worker's hands and out of them.
  *
  *   ASSIGN ─► claim mark ─► stream state in (or clear what is left of a lost view)
- *          ─► answer START: from where to read ─► scans …
+ *          ─► is mark still ours? ─► answer START: from where to read ─► scans …
  *   REVOKE ─► last checkpoint ─► answer COMMIT ─► release
  *   mark not ours any more ─► answer RECLAIM to everything ─► ASSIGN again
  *
@@ -183,13 +183,15 @@ int own_load(struct track *t, struct partition *p)
 {
     if (p->phase != LIFE_LOADING || p->request != NULL || p->lost)
         return 0;
-    struct batch *batch = request_begin(t, p, p->clear ? REQUEST_CUT : REQUEST_READ);
+    bool read = p->load_bucket < p->mark.buckets;
+    struct batch *batch = request_begin(t, p, p->clear ? REQUEST_CUT
+                                              : read   ? REQUEST_READ : REQUEST_LOOK);
 
     if (batch == NULL)
         return 0;
     if (p->clear)
         body_clear(p, batch->head);
-    else
+    else if (read)
         body_next(p, batch->head);
     request_emit(t, batch);
     return 1;
@@ -330,11 +332,19 @@ static void answered_read(struct track *t, struct partition *p, const struct req
         error_clear();
         return;
     }
-    if (p->load_bucket < p->mark.buckets)
-        return;
-    if (table_count(p->table) != p->mark.records)
+    if (p->load_bucket == p->mark.buckets && table_count(p->table) != p->mark.records)
         own_rebuild(t, p);
-    else
+#ifdef CANARY_load_trusted
+    else if (p->load_bucket == p->mark.buckets)
+        own_ready(t, p);   /* planted: Redis may have gone back while it was read */
+#endif
+}
+
+/* Everything is read, and mark is still the claim's: Redis did not go back meanwhile, and what
+ * was read is the state as of mark's offset. */
+static void answered_look(struct track *t, struct partition *p, const struct request *request)
+{
+    if (request->answer == REQUEST_APPLIED && p->phase == LIFE_LOADING)
         own_ready(t, p);
 }
 
@@ -393,6 +403,8 @@ void own_answered(struct track *t, struct partition *p, struct batch *batch)
         answered_claim(t, p, request);
     else if (request->kind == REQUEST_READ)
         answered_read(t, p, request);
+    else if (request->kind == REQUEST_LOOK)
+        answered_look(t, p, request);
     else if (request->kind == REQUEST_CUT)
         answered_cut(t, p, request);
     request_clear(request);

@@ -80,7 +80,7 @@ static uint32_t parts_in_rows(const struct blend *blend)
     uint32_t present = 0;
 
     CHECK(blend->parts <= BLEND_PARTS_MAX);
-    for (uint32_t p = 0; p < blend->parts; p++)
+    for (uint32_t p = 0; p < blend->parts && p < BLEND_PARTS_MAX; p++)
         present |= blend->of[p]->rows << p;
     return present;
 }

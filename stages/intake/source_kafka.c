@@ -400,8 +400,9 @@ static void answered(struct source *source, struct seat *seat, const struct pass
         if (seat->state == SEAT_CLAIMING)
             seat_start(seat, passage, clock_monotonic_ns());
         break;
-    case ANSWER_COMMIT:
-        seat->wanted = (struct commit){passage->offset, passage->epoch};
+    case ANSWER_COMMIT: /* a batch with dead letters comes home late, its answer is old by then */
+        if (passage->offset > seat->wanted.offset)
+            seat->wanted = (struct commit){passage->offset, passage->epoch};
         break;
     case ANSWER_RECLAIM:
         if (seat->state == SEAT_RELEASING || seat->state == SEAT_STOPPED)

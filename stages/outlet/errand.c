@@ -201,6 +201,10 @@ static void cut_answer(struct stage *stage, struct seat *seat, struct request *r
     case REQUEST_DIFFERS:
         if (asked && mark_same(&request->mark, &seat->next))
             cut_applied(stage, seat, request);
+#ifdef CANARY_blind_resend
+        else if (asked)   /* planted: sent again over whatever mark is there */
+            seat->mark = request->mark, seat->step = STEP_CUT_WRITE;
+#endif
         else if (!asked && request->mark.epoch == 0 && request->text[0] == '\0')
             seat->step = STEP_CUT_ASK;     /* touched while we wrote: see by whom */
         else
@@ -211,11 +215,6 @@ static void cut_answer(struct stage *stage, struct seat *seat, struct request *r
     case REQUEST_UNKNOWN:
         metric_add(x->asked, 1);
         seat->step = STEP_CUT_ASK;
-#ifdef CANARY_blind_resend
-        seat->step = STEP_CUT_WRITE;       /* planted: taken as failed, sent again on top */
-        seat->mark = seat->next;
-        seat->next.sequence++;
-#endif
         seat_retry_later(seat, now_ns);
         break;
     default:

@@ -1,69 +1,12 @@
-/* broker.c - a model of Kafka: the scan topic, a consumer group, output topics. */
+/* broker.c - a model of Kafka: the scan topic and a consumer group. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/check.h"
-#include "stages/intake/consumer.h"
-#include "stages/outlet/producer.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/broker.h"
 
-enum { EVENTS_MAX = 256, PENDING_MAX = 8192 };
-
-struct log {
-    struct message *messages;
-    int64_t         count, size, shown;
-};
-
-struct event {
-    struct consumer_event what;
-    int64_t               due_ms;
-    uint32_t              life;      /* of the member's assignment when it was asked        */
-    bool                  answer;    /* dropped when the assignment has changed              */
-    bool                  fill;      /* POSITION: the ends are filled in when it is given      */
-};
-
-/* A message on its way to an output topic. */
-struct pending {
-    struct told told;
-    void       *owner;
-    int64_t     due_ms;
-    bool        failed;              /* its client was made anew meanwhile                 */
-};
-
-struct member {
-    struct broker *broker;
-    int            instance;
-    bool           present;          /* in the group                                       */
-    bool           expired;          /* put out, and does not know yet                      */
-    bool           joining;          /* waits for the next generation                       */
-    bool           asked;            /* REVOKED was sent                                   */
-    uint32_t       life;
-    int64_t        position[PARTITIONS];
-    bool           assigned;
-    int32_t        given[PARTITIONS];
-    struct event   events[EVENTS_MAX];
-    uint32_t       events_count;
-    struct pending pending[PENDING_MAX];
-    uint32_t       pending_count;
-    bool           fatal;
-};
-
-struct broker {
-    struct dice   *dice;
-    const int64_t *now_ms;
-    struct log     logs[PARTITIONS];
-    struct { int64_t offset; char metadata[96]; } committed[PARTITIONS];
-    int            holder[PARTITIONS];
-    bool           rebalancing;
-    struct member  members[INSTANCES];
-    struct told   *told;
-    uint32_t       told_count, told_size;
-    void         (*heard)(void *, const struct told *);
-    void          *heard_self;
-};
-
-static char *copy_text(const void *bytes, size_t length)
+char *copy_text(const void *bytes, size_t length)
 {
     char *copy = malloc(length + 1);
 
@@ -88,15 +31,6 @@ struct broker *broker_create(struct dice *dice, const int64_t *now_ms)
     for (int i = 0; i < INSTANCES; i++)
         b->members[i].broker = b, b->members[i].instance = i;
     return b;
-}
-
-static void pending_free(struct member *m)
-{
-    for (uint32_t i = 0; i < m->pending_count; i++) {
-        free(m->pending[i].told.key);
-        free(m->pending[i].told.value);
-    }
-    m->pending_count = 0;
 }
 
 void broker_destroy(struct broker *b)
@@ -136,7 +70,7 @@ void broker_append(struct broker *b, int32_t partition, const struct message *me
     to->value = message->value != NULL ? copy_text(message->value, message->length) : NULL;
 }
 
-/* Records arrive in the order of their Kafka timestamps, as the partitions have them. */
+/* Records arrive in the order of their times, as the partitions have them. */
 void broker_show(struct broker *b, uint32_t records)
 {
     for (uint32_t n = 0; n < records; n++) {
@@ -146,8 +80,8 @@ void broker_show(struct broker *b, uint32_t records)
             struct log *log = &b->logs[p];
 
             if (log->shown < log->count &&
-                (first == NULL || log->messages[log->shown].kafka_ms <
-                                      first->messages[first->shown].kafka_ms))
+                (first == NULL || log->messages[log->shown].arrives_ms <
+                                      first->messages[first->shown].arrives_ms))
                 first = log;
         }
         if (first == NULL)
@@ -377,6 +311,10 @@ static void port_commit(void *self, int32_t partition, int64_t offset, const cha
         if (dice_chance(b->dice, 500000))
             return;   /* not taken; else taken, and only the answer is bad */
     }
+    struct commit commit = {partition, offset, b->committed[partition].offset, metadata,
+                            b->committed[partition].metadata};
+
+    b->commits(b->ears, &commit);
     b->committed[partition].offset = offset;
     snprintf(b->committed[partition].metadata, sizeof b->committed[partition].metadata, "%s",
              metadata);
@@ -404,6 +342,26 @@ static size_t port_consume(void *self, int32_t partition, struct raw *raws, size
     return count;
 }
 
+void broker_reset(struct broker *b)
+{
+    for (int p = 0; p < PARTITIONS; p++) {
+        if (b->committed[p].offset < 0)
+            continue;   /* nobody resets what never began */
+        b->committed[p].offset = dice_chance(b->dice, 500000)
+                                     ? b->logs[p].shown
+                                     : dice_roll(b->dice, (uint32_t)b->logs[p].shown + 1);
+        b->committed[p].metadata[0] = '\0';
+    }
+}
+
+bool broker_is_reset(const struct broker *b)
+{
+    for (int p = 0; p < PARTITIONS; p++)
+        if (b->committed[p].offset >= 0 && b->committed[p].metadata[0] == '\0')
+            return true;
+    return false;
+}
+
 static void port_release(void *self, struct raw *raws, size_t count)
 {
     (void)self, (void)raws, (void)count; /* the log keeps its records */
@@ -424,155 +382,11 @@ static void port_close(void *self)
         member_leave(((struct member *)self)->broker, self);
 }
 
-/* ── Output topics and the producer port ──────────────────────────────────── */
-
-uint32_t broker_told(const struct broker *b) { return b->told_count; }
-const struct told *broker_told_at(const struct broker *b, uint32_t i) { return &b->told[i]; }
-
-void broker_listen(struct broker *b, void (*heard)(void *, const struct told *), void *self)
-{
-    b->heard = heard;
-    b->heard_self = self;
-}
-
-bool broker_quiet(const struct broker *b)
-{
-    for (int i = 0; i < INSTANCES; i++)
-        if (b->members[i].pending_count > 0)
-            return false;
-    return true;
-}
-
-static void arrive(struct broker *b, const struct told *told)
-{
-    if (b->told_count == b->told_size) {
-        b->told_size = b->told_size * 2 + 256;
-        b->told = realloc(b->told, b->told_size * sizeof *b->told);
-        CHECK(b->told != NULL);
-    }
-    b->told[b->told_count] = *told;
-    b->told[b->told_count].key = copy_text(told->key, strlen(told->key));
-    b->told[b->told_count].value = copy_text(told->value, told->length);
-    b->told_count++;
-    if (b->heard != NULL)
-        b->heard(b->heard_self, &b->told[b->told_count - 1]);
-}
-
-static void source_headers(struct told *told, const struct output *output)
-{
-    told->source_partition = -1;
-    told->source_offset = -1;
-    for (uint8_t i = 0; i < output->headers_count; i++) {
-        const struct output_header *header = &output->headers[i];
-        char text[24] = "";
-
-        memcpy(text, header->value, header->length < 23 ? header->length : 23);
-        if (strcmp(header->name, "source-partition") == 0)
-            told->source_partition = (int32_t)strtol(text, NULL, 10);
-        if (strcmp(header->name, "source-offset") == 0)
-            told->source_offset = strtoll(text, NULL, 10);
-    }
-}
-
-static size_t port_produce(void *self, const struct output *outputs, size_t count, void *owner)
-{
-    struct member *m = self;
-    struct broker *b = m->broker;
-
-    if (m->fatal)
-        return 0;
-    size_t take = dice_chance(b->dice, 100000) ? dice_roll(b->dice, (uint32_t)count + 1) : count;
-
-    for (size_t i = 0; i < take; i++) {
-        if (m->pending_count == PENDING_MAX)
-            return i;
-        struct pending *p = &m->pending[m->pending_count++];
-
-        *p = (struct pending){.owner = owner,
-                              .due_ms = *b->now_ms + dice_roll(b->dice, 60)};
-        p->told.topic = outputs[i].topic;
-        p->told.key = copy_text(outputs[i].key, outputs[i].key_length);
-        p->told.value = copy_text(outputs[i].value, outputs[i].length);
-        p->told.length = outputs[i].length;
-        source_headers(&p->told, &outputs[i]);
-    }
-    return take;
-}
-
-static void pending_drop(struct member *m, uint32_t i)
-{
-    free(m->pending[i].told.key);
-    free(m->pending[i].told.value);
-    m->pending_count--;
-    memmove(&m->pending[i], &m->pending[i + 1], (m->pending_count - i) * sizeof m->pending[0]);
-}
-
-static bool port_poll_acks(void *self, struct producer_ack *ack)
-{
-    struct member *m = self;
-    struct broker *b = m->broker;
-
-    if (m->fatal)
-        return false;
-    for (uint32_t i = 0; i < m->pending_count; i++) {
-        struct pending *p = &m->pending[i];
-
-        if (p->due_ms > *b->now_ms)
-            continue;
-        *ack = (struct producer_ack){.owner = p->owner, .delivered = true};
-        if (p->failed || dice_fault(b->dice, FAULT_ACK_LOST, 20000)) {
-            ack->delivered = false;
-            snprintf(ack->text, sizeof ack->text, "timed out");
-        }
-        if (ack->delivered || dice_chance(b->dice, 500000))
-            arrive(b, &p->told);
-        pending_drop(m, i);
-        if (dice_fault(b->dice, FAULT_PRODUCER_FATAL, 2000))
-            m->fatal = true;
-        return true;
-    }
-    return false;
-}
-
-static const char *port_fatal(void *self)
-{
-    return ((struct member *)self)->fatal ? "out of order sequence number" : "";
-}
-
-/* What was on its way has arrived, or not. */
-static void pending_settle(struct broker *b, struct member *m)
-{
-    for (uint32_t i = 0; i < m->pending_count; i++)
-        if (dice_chance(b->dice, 500000))
-            arrive(b, &m->pending[i].told);
-}
-
-static int port_reopen(void *self)
-{
-    struct member *m = self;
-
-    m->fatal = false;
-    for (uint32_t i = 0; i < m->pending_count; i++)
-        m->pending[i].due_ms = 0, m->pending[i].failed = true;
-    return 0;
-}
-
-static int port_flush_left(void *self) { return (int)((struct member *)self)->pending_count; }
-static void port_producer_close(void *self)
-{
-    struct member *m = self;
-
-    pending_settle(m->broker, m);
-    pending_free(m);
-}
-
 void broker_died(struct broker *b, int instance)
 {
     struct member *m = &b->members[instance];
 
-    pending_settle(b, m);
-    pending_free(m);
-    m->fatal = false;
+    producer_died(b, m);
     if (m->present)
         member_leave(b, m);
 }
@@ -583,9 +397,6 @@ void broker_open(struct broker *b, int instance, struct consumer *consumer,
     static const struct consumer_ops consumer_ops = {
         port_poll,    port_assign,  port_seek,   port_ask,             port_commit,
         port_consume, port_release, port_header, port_partition_count, port_close};
-    static const struct producer_ops producer_ops = {
-        port_produce, port_poll_acks, port_fatal, port_reopen, port_flush_left,
-        port_producer_close};
     struct member *m = &b->members[instance];
 
     if (consumer != NULL) {
@@ -596,5 +407,5 @@ void broker_open(struct broker *b, int instance, struct consumer *consumer,
         broker_rebalance(b);
     }
     if (producer != NULL)
-        *producer = (struct producer){.ops = &producer_ops, .self = m};
+        producer_open(m, producer);
 }

@@ -20,6 +20,9 @@ const char *const fault_names[FAULTS] = {
     [FAULT_FLUSH] = "flush",
     [FAULT_REFUSE] = "refuse",
     [FAULT_EVICT] = "evict",
+    [FAULT_CRASH_ALL] = "crash-all",
+    [FAULT_RESET] = "reset",
+    [FAULT_TWINS] = "twins",
 };
 
 void complain(const char *format, ...)

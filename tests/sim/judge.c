@@ -2,8 +2,7 @@
  *
  * Against the log: no scan lost, none invented, each broken record a dead letter.
  * Against an undisturbed run of the same log: every record, every index entry and
- * every alert is the same, whatever went wrong on the way.  And at each arrival of
- * an alert that a deadline opened: the state knew it before the world did.
+ * every alert and ETA is the same, whatever went wrong on the way.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,93 +16,6 @@
 #include "tests/sim/sim.h"
 
 enum { BUCKETS = 8, NAMES_SHOWN = 512 };
-
-/* "key":"text" or "key":number out of our own JSON; false = not there. */
-static bool member(const char *json, const char *key, char *text, size_t size)
-{
-    char pattern[40];
-
-    snprintf(pattern, sizeof pattern, "\"%s\":", key);
-    const char *at = strstr(json, pattern);
-
-    if (at == NULL)
-        return false;
-    at += strlen(pattern);
-    at += *at == '"';
-    snprintf(text, size, "%.*s", (int)strcspn(at, "\",}"), at);
-    return true;
-}
-
-/* ── One parcel's record, wherever it is ──────────────────────────────────── */
-
-static bool record_of(const struct server *server, const char *number, struct parcel *parcel,
-                      int32_t *partition)
-{
-    char key[128], suffix[16];
-    size_t length;
-    uint32_t home = parcel_home(number, strlen(number));
-
-    *partition = (int32_t)(home % PARTITIONS);
-    snprintf(suffix, sizeof suffix, "b%08x", home / PARTITIONS % BUCKETS);
-    key_print(key, sizeof key, "peakline", "scans", *partition, suffix);
-    const char *bytes = server_get(server, key, number, &length);
-
-    return bytes != NULL && record_unpack((const uint8_t *)bytes, length, parcel) == 0;
-}
-
-/* ── At each arrival ──────────────────────────────────────────────────────── */
-
-static bool knows(const struct parcel *parcel, uint64_t id)
-{
-    for (uint32_t i = 0; i < parcel->alerts_count; i++)
-        if (parcel->alerts[i].id == id)
-            return true;
-    for (uint32_t i = 0; i < parcel->unsent_count; i++)
-        if (parcel->unsent[i].id == id)
-            return true;
-    return false;
-}
-
-/* The same change came before: a repeat, or another owner's, may outlive the record's memory
- * of a resolved alert. */
-static bool heard_before(const struct broker *broker, const char *id, const char *sequence)
-{
-    char text[24];
-
-    for (uint32_t i = 0; i + 1 < broker_told(broker); i++) {
-        const struct told *told = broker_told_at(broker, i);
-
-        if (told->topic == TOPIC_ALERTS && member(told->value, "id", text, sizeof text) &&
-            strcmp(text, id) == 0 && member(told->value, "sequence", text, sizeof text) &&
-            strcmp(text, sequence) == 0)
-            return true;
-    }
-    return false;
-}
-
-void judge_hears(void *self, const struct told *told)
-{
-    const struct world *w = self;
-    static struct parcel parcel;
-    char id[24], state[16], offset[24], sequence[24];
-    int32_t partition;
-
-    if (told->topic != TOPIC_ALERTS || server_lost_data(w->server))
-        return;
-    if (!member(told->value, "id", id, sizeof id) ||
-        !member(told->value, "sequence", sequence, sizeof sequence) ||
-        !member(told->value, "state", state, sizeof state)) {
-        complain("an alert without id, sequence or state: %s", told->value);
-        return;
-    }
-    if (strcmp(state, "OPENED") != 0 || member(told->value, "offset", offset, sizeof offset))
-        return;
-    if (heard_before(w->broker, id, sequence))
-        return;
-    if (!record_of(w->server, told->key, &parcel, &partition) ||
-        !knows(&parcel, strtoull(id, NULL, 16)))
-        complain("alert %s of %s was sent before the state knew it", id, told->key);
-}
 
 /* ── Against the log ──────────────────────────────────────────────────────── */
 
@@ -137,7 +49,7 @@ static void judge_parcel(const struct world *w, const struct expected *expected)
     static struct parcel parcel;
     int32_t partition;
 
-    if (!record_of(w->server, expected->number, &parcel, &partition)) {
+    if (!witness_record(w->server, expected->number, &parcel, &partition)) {
         complain("parcel %s is not in Redis", expected->number);
         return;
     }
@@ -225,40 +137,14 @@ static void compare_key(const struct world *w, const struct world *reference, in
     server_each(reference->server, key, compare_field, &theirs);
 }
 
-/* The same changes of alerts, each at least once. */
-static bool was_told(const struct broker *broker, const char *id, const char *sequence,
-                     const char *state)
+/* The same outputs, each at least once. */
+static void compare_told(const struct world *ours, const struct world *theirs, const char *what)
 {
-    char text[24];
+    for (uint32_t i = 0; i < broker_told(ours->broker) && complaint[0] == '\0'; i++) {
+        const struct told *told = broker_told_at(ours->broker, i);
 
-    for (uint32_t i = 0; i < broker_told(broker); i++) {
-        const struct told *told = broker_told_at(broker, i);
-
-        if (told->topic == TOPIC_ALERTS && member(told->value, "id", text, sizeof text) &&
-            strcmp(text, id) == 0 && member(told->value, "sequence", text, sizeof text) &&
-            strcmp(text, sequence) == 0 && member(told->value, "state", text, sizeof text) &&
-            strcmp(text, state) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void compare_alerts(const struct broker *ours, const struct broker *theirs,
-                           const char *what)
-{
-    char id[24], sequence[24], state[16];
-
-    for (uint32_t i = 0; i < broker_told(ours) && complaint[0] == '\0'; i++) {
-        const struct told *told = broker_told_at(ours, i);
-
-        if (told->topic != TOPIC_ALERTS)
-            continue;
-        member(told->value, "id", id, sizeof id);
-        member(told->value, "sequence", sequence, sizeof sequence);
-        member(told->value, "state", state, sizeof state);
-        if (!was_told(theirs, id, sequence, state))
-            complain("%s: alert %s, sequence %s, %s: %s", what, id, sequence, state,
-                     told->value);
+        if (told->change != 0 && !witness_heard(theirs, told->change))
+            complain("%s: %s", what, told->value);
     }
 }
 
@@ -275,6 +161,6 @@ void judge_against(const struct world *w, const struct world *reference)
         compare_key(w, reference, p, "model", true);
         compare_key(w, reference, p, "open", false);   /* the text names the epoch */
     }
-    compare_alerts(w->broker, reference->broker, "invented");
-    compare_alerts(reference->broker, w->broker, "never told");
+    compare_told(w, reference, "invented");
+    compare_told(reference, w, "never told");
 }

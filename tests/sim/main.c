@@ -38,12 +38,12 @@ static bool seed_passes(uint64_t seed, uint32_t faults)
     bool idle_advance = seed % 8 == 0;   /* wall time decides: only checked against the log */
 
     complaint[0] = '\0';
-    struct world *reference = world_run(seed, 0, 1, false);
+    struct world *reference = world_run(seed, 0, 1, false, NULL);
 
     if (complaint[0] == '\0')
         judge_alone(reference);
-    struct world *w = complaint[0] == '\0' ? world_run(seed, faults, INSTANCES, idle_advance)
-                                           : NULL;
+    struct world *w = complaint[0] == '\0' ? world_run(seed, faults, INSTANCES, idle_advance,
+                                                       reference) : NULL;
 
     if (w != NULL && complaint[0] == '\0')
         judge_alone(w);

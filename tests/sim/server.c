@@ -20,6 +20,9 @@ struct entry {
     char         *key, *field, *value;
     size_t        field_length, length;
     uint32_t      version;         /* of the change that wrote it */
+    uint32_t      writer;          /* marks: by whom, and what a claim found */
+    char          found[MARK_TEXT_MAX];
+    uint32_t      found_writer;
 };
 
 struct data { struct entry *bins[BINS]; };
@@ -27,7 +30,9 @@ struct data { struct entry *bins[BINS]; };
 struct server {
     struct dice *dice;
     struct data  now, snapshot;
-    bool         has_snapshot, lost;
+    bool         has_snapshot, lost, evicted;
+    void       (*moved)(void *, const char *key, const struct mark *);
+    void        *moved_self;
     uint32_t     version;          /* rises with every write                             */
     uint32_t     generation;
     uint32_t     refusing;         /* commands still refused, with this error            */
@@ -66,13 +71,12 @@ static struct entry **find(struct data *data, const char *key, const char *field
     return at;
 }
 
-static bool put(struct data *data, const char *key, const char *field, size_t field_length,
+static struct entry *put(struct data *data, const char *key, const char *field, size_t field_length,
                 const char *value, size_t length)
 {
     struct entry **at = find(data, key, field, field_length);
-    bool fresh = *at == NULL;
 
-    if (fresh) {
+    if (*at == NULL) {
         *at = calloc(1, sizeof **at);
         CHECK(*at != NULL);
         (*at)->key = copy_bytes(key, strlen(key));
@@ -82,7 +86,7 @@ static bool put(struct data *data, const char *key, const char *field, size_t fi
     free((*at)->value);
     (*at)->value = copy_bytes(value, length);
     (*at)->length = length;
-    return fresh;
+    return *at;
 }
 
 /* What WATCH compares: 0 = the key is not there. */
@@ -129,7 +133,7 @@ static void copy(struct data *to, const struct data *from)
     clear(to);
     for (uint32_t i = 0; i < BINS; i++)
         for (const struct entry *e = from->bins[i]; e != NULL; e = e->next)
-            put(to, e->key, e->field, e->field_length, e->value, e->length);
+            put(to, e->key, e->field, e->field_length, e->value, e->length)->writer = e->writer;
 }
 
 /* ── From outside ─────────────────────────────────────────────────────────── */
@@ -192,13 +196,45 @@ bool server_evict(struct server *server)
 
         drop_key(&server->now, key);
         free(key);
-        server->lost = true;
+        server->lost = server->evicted = true;
         return true;
     }
     return false;
 }
 
 bool server_lost_data(const struct server *server) { return server->lost; }
+bool server_evicted(const struct server *server) { return server->evicted; }
+
+bool server_unclaim(struct server *server, const char *key)
+{
+    struct entry *e = *find(&server->now, key, "", 0);
+    struct mark mark;
+
+    if (e == NULL || e->found[0] == '\0' || mark_parse(e->value, e->length, &mark) != 0 ||
+        mark.sequence != 0)
+        return false;
+    put(&server->now, key, "", 0, e->found, strlen(e->found));
+    e->version = ++server->version;
+    e->writer = e->found_writer;
+    e->found[0] = '\0';
+    server->generation++;
+    server->lost = true;
+    return true;
+}
+
+uint32_t server_writer(const struct server *server, const char *key)
+{
+    const struct entry *e = *find((struct data *)(uintptr_t)&server->now, key, "", 0);
+
+    return e != NULL ? e->writer : 0;
+}
+
+void server_listen(struct server *server,
+                   void (*moved)(void *, const char *, const struct mark *), void *self)
+{
+    server->moved = moved;
+    server->moved_self = self;
+}
 
 const char *server_get(const struct server *server, const char *key, const char *field,
                        size_t *length)
@@ -259,32 +295,57 @@ static bool is(const struct argument *a, const char *name)
     return strlen(name) == a->length && strncasecmp(a->bytes, name, a->length) == 0;
 }
 
-/* A new mark must follow the one that is there: same owner and one more, or a new epoch. */
-static void watch_over_mark(const struct server *server, const char *key,
-                            const struct argument *value)
+/* A new mark must follow the one that is there: a new epoch, or one more by who wrote it.
+ * The text of a mark does not tell who that was, if the product is wrong: we know. */
+static void watch_over_mark(const struct entry *old, uint32_t who, const struct mark *after)
 {
-    struct mark before, after;
-    size_t length;
-    const char *text = server_get(server, key, "", &length);
+    struct mark before;
 
-    if (mark_parse(value->bytes, value->length, &after) != 0)
-        complain("a mark that is none: %.*s", (int)value->length, value->bytes);
-    else if (text != NULL && mark_parse(text, length, &before) == 0 &&
-             !(after.epoch > before.epoch ||
-               (after.epoch == before.epoch && after.owner == before.owner &&
-                after.sequence == before.sequence + 1)))
-        complain("mark %s overwritten by one who believes otherwise: %.*s", text,
-                 (int)value->length, value->bytes);
+    if (old == NULL || mark_parse(old->value, old->length, &before) != 0)
+        return;
+    if (after->epoch > before.epoch && after->sequence == 0)
+        return;
+    if (after->epoch != before.epoch || after->owner != before.owner ||
+        after->sequence != before.sequence + 1)
+        complain("mark %s overwritten by one who believes otherwise: sequence %llu of %llu",
+                 old->value, (unsigned long long)after->sequence,
+                 (unsigned long long)after->epoch);
+    else if (old->writer != who)
+        complain("mark %s overwritten by one who takes it for its own", old->value);
 }
 
-static void do_set(struct server *server, const struct argument *a, struct reply *reply)
+static void do_set_mark(struct server *server, uint32_t who, const char *key,
+                        const struct argument *value)
+{
+    struct entry *e = *find(&server->now, key, "", 0);
+    uint32_t writer = e != NULL ? e->writer : 0;
+    char found[MARK_TEXT_MAX] = "";
+    struct mark mark;
+
+    if (mark_parse(value->bytes, value->length, &mark) != 0) {
+        complain("a mark that is none: %.*s", (int)value->length, value->bytes);
+        return;
+    }
+    watch_over_mark(e, who, &mark);
+    if (e != NULL && mark.sequence == 0)
+        snprintf(found, sizeof found, "%s", e->value);
+    e = put(&server->now, key, "", 0, value->bytes, value->length);
+    e->version = ++server->version;
+    e->writer = who;
+    e->found_writer = writer;
+    memcpy(e->found, found, sizeof found);
+    server->moved(server->moved_self, key, &mark);
+}
+
+static void do_set(struct server *server, uint32_t who, const struct argument *a,
+                   struct reply *reply)
 {
     char *key = copy_bytes(a[1].bytes, a[1].length);
 
     if (strstr(key, "}:mark") != NULL)
-        watch_over_mark(server, key, &a[2]);
-    put(&server->now, key, "", 0, a[2].bytes, a[2].length);
-    (*find(&server->now, key, "", 0))->version = ++server->version;
+        do_set_mark(server, who, key, &a[2]);
+    else
+        put(&server->now, key, "", 0, a[2].bytes, a[2].length)->version = ++server->version;
     free(key);
     reply_text(reply, "+OK\r\n");
 }
@@ -296,9 +357,8 @@ static void do_hset(struct server *server, const struct argument *a, uint32_t co
     long long added = 0;
 
     CHECK(count >= 4 && count % 2 == 0);
-    for (uint32_t i = 2; i + 1 < count; i += 2)
-        added += put(&server->now, key, a[i].bytes, a[i].length, a[i + 1].bytes,
-                     a[i + 1].length);
+    for (uint32_t i = 2; i + 1 < count; i += 2, added++)
+        put(&server->now, key, a[i].bytes, a[i].length, a[i + 1].bytes, a[i + 1].length);
     free(key);
     reply_number(reply, ':', added);
 }
@@ -371,15 +431,15 @@ static void do_unlink(struct server *server, const struct argument *a, uint32_t 
 }
 
 /* A command that takes effect now: outside MULTI, or out of the queue at EXEC. */
-static void execute(struct server *server, const struct argument *a, uint32_t count,
-                    bool in_exec, struct reply *reply)
+static void execute(struct server *server, uint32_t who, const struct argument *a,
+                    uint32_t count, bool in_exec, struct reply *reply)
 {
     bool writes = is(a, "SET") || is(a, "HSET") || is(a, "HDEL") || is(a, "UNLINK");
 
     if (writes && !in_exec)
         complain("%.*s outside MULTI", (int)a->length, a->bytes);
     if (is(a, "SET"))
-        do_set(server, a, reply);
+        do_set(server, who, a, reply);
     else if (is(a, "HSET"))
         do_hset(server, a, count, reply);
     else if (is(a, "HDEL"))
@@ -424,7 +484,7 @@ static void run_queue(struct server *server, struct session *session, struct rep
             a[i].bytes = at;
             at += a[i].length;
         }
-        execute(server, a, count, true, reply);
+        execute(server, session->who, a, count, true, reply);
         free(a);
     }
 }
@@ -501,6 +561,6 @@ void server_command(struct server *server, struct session *session, const struct
         queue_command(session, a, count);
         reply_text(reply, "+QUEUED\r\n");
     } else {
-        execute(server, a, count, false, reply);
+        execute(server, session->who, a, count, false, reply);
     }
 }

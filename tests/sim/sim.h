@@ -3,10 +3,11 @@
  *   dice.c     chance, and what may go wrong
  *   server.c   a model of Redis: keys, transactions, snapshots
  *   wire.c     its connections, behind the redis_io port: RESP, cuts, lost answers
- *   broker.c   a model of Kafka, behind the consumer and producer ports
+ *   broker.c   a model of Kafka: topic and group; producer.c: the output topics
  *   traffic.c  the scans, and what they should come to
  *   world.c    time and instances: turns the crank
- *   judge.c    the invariants
+ *   witness.c  the invariants of each step: outputs, marks, commits, as they happen
+ *   judge.c    the invariants of the end
  *
  * Everything that happens is a function of the seed.
  */
@@ -17,7 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "stages/outlet/mark.h"
 #include "stages/outlet/redis_io.h"
+#include "stages/parcel/record.h"
 
 enum { INSTANCES = 2, PARTITIONS = 3, STREAMS_MAX = 4 };
 
@@ -25,7 +28,7 @@ enum { INSTANCES = 2, PARTITIONS = 3, STREAMS_MAX = 4 };
 enum fault {
     FAULT_CRASH, FAULT_PAUSE, FAULT_REBALANCE, FAULT_COMMIT_RETRY, FAULT_ACK_LOST,
     FAULT_PRODUCER_FATAL, FAULT_CUT_LINK, FAULT_ANSWER_LOST, FAULT_FAILOVER, FAULT_FLUSH,
-    FAULT_REFUSE, FAULT_EVICT,
+    FAULT_REFUSE, FAULT_EVICT, FAULT_CRASH_ALL, FAULT_RESET, FAULT_TWINS,
     FAULTS
 };
 
@@ -61,7 +64,18 @@ bool           server_failover(struct server *);  /* back to the snapshot, all c
 void           server_flush(struct server *);
 bool           server_evict(struct server *);     /* one bucket goes                    */
 bool           server_lost_data(const struct server *); /* a fail-over, a flush: ever    */
-int            server_open_io(struct server *, uint32_t streams, struct redis_io *);
+bool           server_evicted(const struct server *);   /* ever                          */
+/* Back to before the claim in mark `key`, nothing else: all are cut off.  false: it is no
+ * fresh claim, or the first. */
+bool           server_unclaim(struct server *, const char *key);
+/* Who wrote this mark; 0 = nobody. */
+uint32_t       server_writer(const struct server *, const char *key);
+/* `moved` is called at each mark written, when everything of its transaction is. */
+void           server_listen(struct server *, void (*moved)(void *, const char *key,
+                                                            const struct mark *), void *self);
+/* `who` tells one life of an instance from every other. */
+int            server_open_io(struct server *, uint32_t who, uint32_t streams,
+                              struct redis_io *);
 
 /* Seen from outside, as it is now.  `field` "" for a string key.  NULL = not there. */
 const char *server_get(const struct server *, const char *key, const char *field,
@@ -73,7 +87,7 @@ void        server_each(const struct server *, const char *key,
 /* wire.c: one command of one connection; the reply goes to the connection. */
 struct argument { const char *bytes; size_t length; };
 struct reply    { char *bytes; size_t used, size; };
-struct session  { bool in_multi, dirty; char watched[128]; uint32_t watched_version;
+struct session  { uint32_t who; bool in_multi, dirty; char watched[128]; uint32_t watched_version;
                   struct reply queued; uint32_t queued_count; };
 void server_command(struct server *, struct session *, const struct argument *, uint32_t count,
                     struct reply *);
@@ -91,7 +105,9 @@ struct producer;
 struct message {
     char    *key, *value;
     uint32_t key_length, length;
-    int64_t  kafka_ms;
+    int64_t  kafka_ms;          /* as the record says: -1 = nothing, or far in the future */
+    int64_t  arrives_ms;
+    int16_t  parcel, scan;      /* which of the traffic's, -1 = none                      */
 };
 
 /* A record of an output topic, in the order of its arrival. */
@@ -99,8 +115,15 @@ struct told {
     uint8_t  topic;             /* enum output_topic                                     */
     char    *key, *value;       /* NUL-terminated copies                                  */
     uint32_t length;
-    int32_t  source_partition;  /* dead letters: headers source-partition, source-offset   */
+    int32_t  source_partition;  /* the record that caused it, -1 = a deadline did           */
     int64_t  source_offset;
+    uint64_t change;            /* equal for what must be the same in every run, 0 = none   */
+};
+
+struct commit {
+    int32_t     partition;
+    int64_t     offset, offset_before;      /* -1 = none before */
+    const char *metadata, *metadata_before;
 };
 
 struct broker *broker_create(struct dice *, const int64_t *now_ms);
@@ -119,16 +142,19 @@ void           broker_rebalance(struct broker *);
 void           broker_turn(struct broker *);
 int            broker_holder(const struct broker *, int32_t partition);  /* -1 = none    */
 int64_t        broker_committed(const struct broker *, int32_t partition);
-/* What was told; `heard` is called at each arrival. */
+/* A person's hand on the group, while nobody is in it. */
+void           broker_reset(struct broker *);
+bool           broker_is_reset(const struct broker *);   /* and nobody has committed since */
+/* What was told; `heard` is called at each arrival, `commits` before each commit is taken. */
 uint32_t       broker_told(const struct broker *);
 const struct told *broker_told_at(const struct broker *, uint32_t i);
-void           broker_listen(struct broker *, void (*heard)(void *, const struct told *),
-                             void *self);
+void           broker_listen(struct broker *, void (*heard)(void *, struct told *),
+                             void (*commits)(void *, const struct commit *), void *self);
 bool           broker_quiet(const struct broker *);              /* nothing in flight    */
 
 /* ── Traffic ──────────────────────────────────────────────────────────────── */
 
-enum { PARCELS = 180, EVENTS_PER_PARCEL_MAX = 24 };
+enum { TRAVELLERS = 180, PARCELS = TRAVELLERS + PARTITIONS, EVENTS_PER_PARCEL_MAX = 24 };
 
 /* What the log says of one parcel: its distinct scans, in no order. */
 struct expected {
@@ -149,6 +175,8 @@ void traffic_make(struct traffic *, uint64_t seed, struct broker *);
 bool traffic_is_broken(const struct message *);
 enum { TRAFFIC_BASE_S = 1794268800 /* 2026-11-10T00:00:00Z */, TRAFFIC_END_S = 40 * 86400 };
 
+enum { CHANGES_MAX = 1 << 15 };
+
 /* ── The world ────────────────────────────────────────────────────────────── */
 
 struct world {
@@ -157,17 +185,27 @@ struct world {
     struct server  *server;
     struct traffic *traffic;
     int64_t         now_ms;
-    uint64_t        now_ns, steps;
+    uint64_t        now_ns, steps, claimed_ns;
     bool            idle_advance;
+    const struct world *reference;        /* the undisturbed run, NULL = this is it         */
+    uint64_t        changes[CHANGES_MAX]; /* of all that was told: a hash set               */
 };
 
 /* Runs a seed to its quiet end.  `faults` as drawn, or fewer.  The first complaint ends it. */
-struct world *world_run(uint64_t seed, uint32_t faults, uint32_t instances, bool idle_advance);
+struct world *world_run(uint64_t seed, uint32_t faults, uint32_t instances, bool idle_advance,
+                        const struct world *reference);
 void          world_destroy(struct world *);
 
-/* ── The judge ────────────────────────────────────────────────────────────── */
+/* ── The witness, and the judge ───────────────────────────────────────────── */
 
-void judge_hears(void *world, const struct told *);       /* at each arrival         */
+void witness_hears(void *world, struct told *);
+void witness_commits(void *world, const struct commit *);
+void witness_moved(void *world, const char *key, const struct mark *);
+bool witness_heard(const struct world *, uint64_t change);
+/* The parcel's record as Redis has it now; false = it has none. */
+bool witness_record(const struct server *, const char *number, struct parcel *,
+                    int32_t *partition);
+
 void judge_alone(const struct world *);                   /* against the log          */
 void judge_against(const struct world *, const struct world *reference);
 

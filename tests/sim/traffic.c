@@ -16,11 +16,14 @@
 
 enum { RECORDS_MAX = 8192 };
 
+#define FUTURE_MS (10LL * 365 * 86400 * 1000)
+
 struct record {
     char    key[20], value[320];
-    int64_t kafka_ms;
+    int64_t arrives_ms, kafka_ms;
     int32_t partition;
     int     length;       /* -1 = null value */
+    int16_t parcel, scan;
     uint32_t order;
 };
 
@@ -40,12 +43,21 @@ static void time_text(uint32_t at_s, char text[32])
     strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
-static struct record *record_next(struct maker *m, const char *number, int64_t kafka_ms)
+/* A few producers set none, or live in the future: such a record must not move a clock. */
+static int64_t timestamp(struct maker *m, int64_t arrives_ms)
+{
+    uint32_t luck = dice_roll(&m->dice, 1000);
+
+    return luck < 6 ? -1 : luck < 12 ? arrives_ms + FUTURE_MS : arrives_ms;
+}
+
+static struct record *record_next(struct maker *m, const char *number, int64_t arrives_ms)
 {
     CHECK(m->count < RECORDS_MAX);
     struct record *record = &m->records[m->count];
 
-    *record = (struct record){.kafka_ms = kafka_ms, .order = m->count++};
+    *record = (struct record){.arrives_ms = arrives_ms, .kafka_ms = timestamp(m, arrives_ms),
+                              .order = m->count++, .parcel = -1, .scan = -1};
     snprintf(record->key, sizeof record->key, "%s", number);
     record->partition = (int32_t)(parcel_home(number, strlen(number)) % PARTITIONS);
     return record;
@@ -86,13 +98,18 @@ static void scan(struct maker *m, struct plan *plan, enum scan_code code, const 
                          "\"service\":\"%s\",\"dest\":\"%s\",\"promise\":\"%s\"%s}",
                          plan->parcel->number, code_table[code].code, time, facility,
                          plan->service, plan->dest, promise, more);
+    r->parcel = (int16_t)(plan->parcel - m->traffic->parcels);
+    r->scan = (int16_t)plan->parcel->count;
     expect(plan->parcel, plan->at_s, code, facility);
     m->traffic->scans++;
     if (dice_chance(&m->dice, 60000)) {   /* the same again, a little later */
-        struct record *again = record_next(m, plan->parcel->number, r->kafka_ms + 5000);
+        struct record *again = record_next(m, plan->parcel->number,
+                                           r->arrives_ms + 5000);
 
         memcpy(again->value, r->value, sizeof again->value);
         again->length = r->length;
+        again->parcel = r->parcel;
+        again->scan = r->scan;
         m->traffic->repeats++;
     }
 }
@@ -179,17 +196,34 @@ static int by_arrival(const void *a, const void *b)
 {
     const struct record *x = a, *y = b;
 
-    if (x->kafka_ms != y->kafka_ms)
-        return x->kafka_ms < y->kafka_ms ? -1 : 1;
+    if (x->arrives_ms != y->arrives_ms)
+        return x->arrives_ms < y->arrives_ms ? -1 : 1;
     return x->order < y->order ? -1 : 1;
 }
 
-/* The last record: time has passed for every deadline. */
+/* Long after all others a parcel in each partition: time has passed for every deadline. */
+static void travel_last(struct maker *m, int32_t partition)
+{
+    struct plan plan = {.parcel = &m->traffic->parcels[TRAVELLERS + partition],
+                        .service = "express", .dest = "SG",
+                        .at_s = TRAFFIC_BASE_S + TRAFFIC_END_S - 86400};
+    char *number = plan.parcel->number;
+
+    for (uint32_t i = 0; i == 0 || (int32_t)(parcel_home(number, strlen(number)) % PARTITIONS) !=
+                                       partition; i++)
+        snprintf(number, sizeof plan.parcel->number, "SIMLAST%u", i);
+    scan(m, &plan, SCAN_LABEL, "ORG", NULL);
+}
+
+/* The last record has a null value: it is none of anybody's. */
 static void close_log(struct broker *broker)
 {
+    int64_t end_ms = ((int64_t)TRAFFIC_BASE_S + TRAFFIC_END_S) * 1000;
+
     for (int32_t p = 0; p < PARTITIONS; p++) {
         struct message last = {.key = (char[]){'e', 'n', 'd', '\0'}, .key_length = 3,
-                               .kafka_ms = ((int64_t)TRAFFIC_BASE_S + TRAFFIC_END_S) * 1000};
+                               .kafka_ms = end_ms, .arrives_ms = end_ms, .parcel = -1,
+                               .scan = -1};
 
         broker_append(broker, p, &last);
     }
@@ -203,7 +237,7 @@ void traffic_make(struct traffic *traffic, uint64_t seed, struct broker *broker)
     CHECK(m.records != NULL);
     memset(traffic, 0, sizeof *traffic);
     dice_begin(&m.dice, seed);
-    for (uint32_t i = 0; i < PARCELS; i++) {
+    for (uint32_t i = 0; i < TRAVELLERS; i++) {
         struct plan plan = {.parcel = &traffic->parcels[i],
                             .service = services[dice_roll(&m.dice, 3)],
                             .dest = dice_chance(&m.dice, 500000) ? "SG" : "MY",
@@ -213,13 +247,16 @@ void traffic_make(struct traffic *traffic, uint64_t seed, struct broker *broker)
                  i % 9 == 0 ? "-LONGER-NO" : "");
         travel(&m, &plan);
     }
+    for (int32_t p = 0; p < PARTITIONS; p++)
+        travel_last(&m, p);
     qsort(m.records, m.count, sizeof *m.records, by_arrival);
     for (uint32_t i = 0; i < m.count; i++) {
         struct record *r = &m.records[i];
         struct message message = {.key = r->key, .key_length = (uint32_t)strlen(r->key),
                                   .value = r->length < 0 ? NULL : r->value,
                                   .length = r->length < 0 ? 0 : (uint32_t)r->length,
-                                  .kafka_ms = r->kafka_ms};
+                                  .kafka_ms = r->kafka_ms, .arrives_ms = r->arrives_ms,
+                                  .parcel = r->parcel, .scan = r->scan};
 
         broker_append(broker, r->partition, &message);
     }

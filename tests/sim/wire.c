@@ -31,7 +31,7 @@ static void wire_cut(struct wire *w)
     w->state = REDIS_IO_CLOSED;
     w->in.used = w->out.used = w->read_at = 0;
     free(w->session.queued.bytes);
-    memset(&w->session, 0, sizeof w->session);
+    w->session = (struct session){.who = w->session.who};
 }
 
 /* A fail-over cuts everybody off. */
@@ -191,7 +191,7 @@ static void io_destroy(void *self)
     free(x);
 }
 
-int server_open_io(struct server *server, uint32_t streams, struct redis_io *io)
+int server_open_io(struct server *server, uint32_t who, uint32_t streams, struct redis_io *io)
 {
     static const struct redis_io_ops ops = {io_open,  io_state, io_write,  io_read,
                                             io_close, io_error, io_destroy};
@@ -200,6 +200,8 @@ int server_open_io(struct server *server, uint32_t streams, struct redis_io *io)
     CHECK(x != NULL && streams <= STREAMS_MAX);
     x->server = server;
     x->count = streams;
+    for (uint32_t i = 0; i < streams; i++)
+        x->wires[i].session.who = who;
     *io = (struct redis_io){.ops = &ops, .self = x};
     return 0;
 }

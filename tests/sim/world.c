@@ -17,16 +17,20 @@
 
 enum { LINKS_MAX = 16, STEPS_MAX = 3000000, HEAL_MS_MAX = 60000, SMALL = 16 };
 
+#define LOADING_NS 100000000ull   /* about as long as state takes to stream in */
+
 struct instance {
     struct graph *graph;
     int64_t       away_until_ms;    /* dead or paused until then                        */
     bool          paused;
+    uint32_t      who;              /* this life of it, for Redis                       */
 };
 
 /* One world at a time: the ports and the clock have no other way to find it. */
 static struct world    *here;
 static struct instance  instances[INSTANCES];
 static int              opening;    /* whose ports are being opened                     */
+static uint32_t         lives;
 static struct config   *config;
 
 static int open_consumer(const struct config *c, void (*wake)(void *), void *wake_self,
@@ -50,7 +54,7 @@ static int open_producer(const struct config *c, void (*wake)(void *), void *wak
 static int open_redis(const struct config *c, uint32_t streams, struct redis_io *io)
 {
     (void)c;
-    return server_open_io(here->server, streams, io);
+    return server_open_io(here->server, instances[opening].who, streams, io);
 }
 
 static bool no_header(const void *message, size_t i, const char **name, const void **value,
@@ -85,7 +89,8 @@ static void config_make(bool idle_advance)
     static const char *const fixed[] = {
         "redis.buckets=8", "redis.connections=2", "checkpoint.interval=200ms",
         "checkpoint.records_max=100", "progress.interval=5s", "model.cells_max=128",
-        "retention.linger=100d", "http.listen=", "kafka.start=earliest", NULL};
+        "retention.linger=100d", "retention.terminal=100d",
+        "http.listen=", "kafka.start=earliest", NULL};
     size_t rows;
     const struct config_row *table = settings_rows(&rows);
 
@@ -102,7 +107,8 @@ static void config_make(bool idle_advance)
 static void instance_begin(int i)
 {
     opening = i;
-    instances[i] = (struct instance){.graph = graph_create(plan_small(), config)};
+    instances[i] = (struct instance){.who = ++lives};
+    instances[i].graph = graph_create(plan_small(), config);
     if (instances[i].graph == NULL)
         complain("instance %d does not start: %s", i, error_text());
 }
@@ -154,30 +160,89 @@ static void instance_step(int i)
         complain("instance %d gave up: %s", i, error_text());
 }
 
-/* A lost bucket is noticed when state is streamed in: everybody starts again. */
-static void evict(struct dice *dice)
+static bool crash_all(void)
 {
-    if (!server_evict(here->server)) {
-        dice->happened[FAULT_EVICT]--;
-        return;
-    }
     for (int i = 0; i < INSTANCES; i++)
         if (instances[i].graph != NULL)
             instance_crash(i);
+    return true;
 }
 
+/* A lost bucket is noticed when state is streamed in: everybody starts again. */
+static bool evict(void)
+{
+    return server_evict(here->server) && crash_all();
+}
+
+static const char *mark_key(int32_t partition)
+{
+    static char key[KEY_MAX];
+
+    key_print(key, sizeof key, "peakline", "scans", partition, "mark");
+    return key;
+}
+
+static bool view_is_whole(void)
+{
+    size_t length;
+
+    for (int32_t p = 0; p < PARTITIONS; p++)
+        if (server_get(here->server, mark_key(p), "", &length) == NULL)
+            return false;
+    return true;
+}
+
+/* Kafka's tools take a group that nobody is in.  Where Redis has no mark, the person's offset is
+ * where the view begins: that one may lose records, as it was told to. */
+static bool reset(void)
+{
+    if (!view_is_whole() || !crash_all())
+        return false;
+    broker_reset(here->broker);
+    return true;
+}
+
+/* Who has just claimed sleeps, Redis forgets the claim, and another claims the same again. */
+static bool twins(void)
+{
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        uint32_t who = server_writer(here->server, mark_key(p));
+
+        for (int i = 0; i < INSTANCES; i++) {
+            if (who == 0 || instances[i].who != who || instances[i].graph == NULL ||
+                instances[i].paused || !server_unclaim(here->server, mark_key(p)))
+                continue;
+            instance_pause(i);
+            instances[i].away_until_ms = here->now_ms + 300 + dice_roll(&here->dice, 3000);
+            broker_expire(here->broker, i);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What may happen to all of it at once, each with its chance at every step.  Redis loses nothing
+ * while a person's offset stands in the group: see reset(). */
 static void misfortune(void)
 {
     struct dice *dice = &here->dice;
+    bool reset_stands = broker_is_reset(here->broker);
+    bool loading = here->now_ns - here->claimed_ns < LOADING_NS;   /* a bad moment */
 
     if (dice_chance(dice, 300))
         server_snapshot(here->server);
-    if (dice_fault(dice, FAULT_FAILOVER, 120) && !server_failover(here->server))
-        dice->happened[FAULT_FAILOVER]--;
-    if (dice_fault(dice, FAULT_FLUSH, 50))
+    if (!reset_stands && dice_fault(dice, FAULT_FAILOVER, loading ? 4000 : 120))
+        dice->happened[FAULT_FAILOVER] -= !server_failover(here->server);
+    if (!reset_stands && dice_fault(dice, FAULT_FLUSH, 50))
         server_flush(here->server);
     if (dice_fault(dice, FAULT_EVICT, 60))
-        evict(dice);
+        dice->happened[FAULT_EVICT] -= !evict();
+    if (dice_fault(dice, FAULT_CRASH_ALL, 100))
+        crash_all();
+    if (dice_fault(dice, FAULT_RESET, 100))
+        dice->happened[FAULT_RESET] -= !reset();
+    if (dice_fault(dice, FAULT_TWINS, 5000))
+        dice->happened[FAULT_TWINS] -= !twins();
     if (dice_fault(dice, FAULT_REBALANCE, 200))
         broker_rebalance(here->broker);
 }
@@ -194,12 +259,9 @@ static void turn(uint32_t count)
 
 static bool partition_done(int32_t p)
 {
-    char key[128];
     struct mark mark;
     size_t length;
-
-    key_print(key, sizeof key, "peakline", "scans", p, "mark");
-    const char *text = server_get(here->server, key, "", &length);
+    const char *text = server_get(here->server, mark_key(p), "", &length);
 
     return text != NULL && mark_parse(text, length, &mark) == 0 &&
            mark.offset == broker_end(here->broker, p) &&
@@ -263,7 +325,8 @@ static void instances_end(void)
     env_seed(0);
 }
 
-struct world *world_run(uint64_t seed, uint32_t faults, uint32_t count, bool idle_advance)
+struct world *world_run(uint64_t seed, uint32_t faults, uint32_t count, bool idle_advance,
+                        const struct world *reference)
 {
     static const struct clock_source source = {clock_ns, clock_ms, clock_ns, NULL};
     struct world *w = calloc(1, sizeof *w);
@@ -273,6 +336,7 @@ struct world *world_run(uint64_t seed, uint32_t faults, uint32_t count, bool idl
     dice_begin(&w->dice, seed ^ 0xC0FFEE);
     w->dice.faults = faults;
     w->idle_advance = idle_advance;
+    w->reference = reference;
     w->now_ms = ((int64_t)TRAFFIC_BASE_S + TRAFFIC_END_S + 60) * 1000;
     w->now_ns = (uint64_t)w->now_ms * 1000000;
     w->broker = broker_create(&w->dice, &w->now_ms);
@@ -285,7 +349,8 @@ struct world *world_run(uint64_t seed, uint32_t faults, uint32_t count, bool idl
     ports = (struct ports){.consumer_open = open_consumer, .message_header = no_header,
                            .producer_open = open_producer, .redis_open = open_redis};
     config_make(idle_advance);
-    broker_listen(w->broker, judge_hears, w);
+    broker_listen(w->broker, witness_hears, witness_commits, w);
+    server_listen(w->server, witness_moved, w);
     for (uint32_t i = 0; i < count && complaint[0] == '\0'; i++)
         instance_begin((int)i);
     while (!broker_shown(w->broker) && complaint[0] == '\0' && w->steps < STEPS_MAX) {

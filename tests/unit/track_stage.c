@@ -150,6 +150,11 @@ static void loaded_again(void **state)
     assert_int_equal(after.service, before.service);
     assert_int_equal(last_asked(REQUEST_CUT)->mark.records, 2);
     assert_false(cut_has(":names"));       /* and has nothing new */
+
+    bench_crash();
+    gate.answer = REQUEST_DIFFERS;         /* Redis went back while the state was read */
+    assign(1, GROUP_OURS, 46);
+    assert_int_equal(came_home(1, PASSAGE_ASSIGN)->answer, ANSWER_RECLAIM);
 }
 
 /* Timers are rebuilt: a deadline armed before the crash fires after it. */

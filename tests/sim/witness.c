@@ -1,0 +1,311 @@
+/* witness.c - the invariants of each step, judged as it happens.
+ *
+ * An alert that a deadline opened arrives: the state knew it before the world did.
+ * A mark is written: the records in Redis are the fold of the log up to its offset, and
+ * whatever the undisturbed run told below that offset has arrived.
+ * An offset is committed to the group: Redis has it, and the metadata can be read.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/check.h"
+#include "stages/outlet/output.h"
+#include "stages/scan/scan.h"
+#include "tests/sim/sim.h"
+
+enum { BUCKETS = 8, AHEAD_MS_MAX = 300000 };
+
+/* ── What was told ────────────────────────────────────────────────────────── */
+
+/* "key":"text" or "key":number out of our own JSON; false = not there. */
+static bool member(const char *json, const char *key, char *text, size_t size)
+{
+    char pattern[40];
+
+    snprintf(pattern, sizeof pattern, "\"%s\":", key);
+    const char *at = strstr(json, pattern);
+
+    if (at == NULL)
+        return false;
+    at += strlen(pattern);
+    at += *at == '"';
+    snprintf(text, size, "%.*s", (int)strcspn(at, "\",}"), at);
+    return true;
+}
+
+static uint64_t hash_of(const char *bytes, size_t length)
+{
+    uint64_t hash = 14695981039346656037u;
+
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (uint8_t)bytes[i]) * 1099511628211u;
+    return hash != 0 ? hash : 1;
+}
+
+static uint64_t *place_of(const struct world *w, uint64_t change)
+{
+    const uint64_t *at = &w->changes[change % CHANGES_MAX];
+
+    for (uint32_t n = 0; *at != 0 && *at != change; n++) {
+        CHECK(n < CHANGES_MAX / 2);
+        at = &w->changes[(change + n) % CHANGES_MAX];
+    }
+    return (uint64_t *)(uintptr_t)at;
+}
+
+bool witness_heard(const struct world *w, uint64_t change)
+{
+    return *place_of(w, change) == change;
+}
+
+/* Which change of which alert it is, and which record caused it.  A repeat may say the same in
+ * other words: its parcel has moved on. */
+static bool alert_read(struct told *told, char id[24])
+{
+    char sequence[24], state[16], partition[24], offset[24], text[80];
+
+    if (!member(told->value, "id", id, 24) ||
+        !member(told->value, "sequence", sequence, sizeof sequence) ||
+        !member(told->value, "state", state, sizeof state) ||
+        !member(told->value, "partition", partition, sizeof partition)) {
+        complain("an alert without id, sequence, state or partition: %s", told->value);
+        return false;
+    }
+    int n = snprintf(text, sizeof text, "%s %s %s", id, sequence, state);
+
+    told->change = hash_of(text, (size_t)n);
+    if (member(told->value, "offset", offset, sizeof offset)) {
+        told->source_partition = (int32_t)strtol(partition, NULL, 10);
+        told->source_offset = strtoll(offset, NULL, 10);
+    }
+    return strcmp(state, "OPENED") == 0;
+}
+
+static bool knows(const struct parcel *parcel, uint64_t id)
+{
+    for (uint32_t i = 0; i < parcel->alerts_count; i++)
+        if (parcel->alerts[i].id == id)
+            return true;
+    for (uint32_t i = 0; i < parcel->unsent_count; i++)
+        if (parcel->unsent[i].id == id)
+            return true;
+    return false;
+}
+
+/* A change that was heard before, a repeat or another owner's, may outlive the record's memory
+ * of a resolved alert. */
+static void alert_heard(const struct world *w, struct told *told)
+{
+    static struct parcel parcel;
+    char id[24];
+    int32_t partition;
+
+    if (!alert_read(told, id) || told->source_offset >= 0 || witness_heard(w, told->change) ||
+        server_lost_data(w->server))
+        return;
+    if (!witness_record(w->server, told->key, &parcel, &partition) ||
+        !knows(&parcel, strtoull(id, NULL, 16)))
+        complain("alert %s of %s was sent before the state knew it", id, told->key);
+}
+
+void witness_hears(void *self, struct told *told)
+{
+    struct world *w = self;
+    const char *epoch;
+    char text[48];
+
+    switch ((enum output_topic)told->topic) {
+    case TOPIC_ALERTS:
+        alert_heard(w, told);
+        break;
+    case TOPIC_ETAS:   /* all of it but the last member: an ETA is a function of the log */
+        epoch = strstr(told->value, ",\"epoch\":");
+        if (epoch == NULL)
+            complain("an ETA without epoch: %s", told->value);
+        else
+            told->change = hash_of(told->value, (size_t)(epoch - told->value));
+        break;
+    case TOPIC_DEAD_LETTERS:
+        snprintf(text, sizeof text, "%" PRId32 "/%" PRId64, told->source_partition,
+                 told->source_offset);
+        told->change = hash_of(text, strlen(text));
+        break;
+    default:
+        return;
+    }
+    *place_of(w, told->change) = told->change;
+}
+
+/* ── A mark is written ────────────────────────────────────────────────────── */
+
+bool witness_record(const struct server *server, const char *number, struct parcel *parcel,
+                    int32_t *partition)
+{
+    char key[KEY_MAX], suffix[16];
+    size_t length;
+    uint32_t home = parcel_home(number, strlen(number));
+
+    *partition = (int32_t)(home % PARTITIONS);
+    snprintf(suffix, sizeof suffix, "b%08x", home / PARTITIONS % BUCKETS);
+    key_print(key, sizeof key, "peakline", "scans", *partition, suffix);
+    const char *bytes = server_get(server, key, number, &length);
+
+    return bytes != NULL && record_unpack((const uint8_t *)bytes, length, parcel) == 0;
+}
+
+/* The fold of a partition's log up to an offset, as far as we know how to fold. */
+struct fold {
+    bool     seen[PARCELS][EVENTS_PER_PARCEL_MAX];
+    uint32_t counts[PARCELS], parcels;
+    int64_t  clock_ms, clock_ms_max;    /* of scans; of all records */
+};
+
+static void fold(const struct world *w, int32_t partition, int64_t offset, struct fold *f)
+{
+    memset(f, 0, sizeof *f);
+    for (int64_t i = 0; i < offset; i++) {
+        const struct message *message = broker_message(w->broker, partition, i);
+        bool fair = message->kafka_ms <= w->now_ms + AHEAD_MS_MAX;
+
+        if (fair && message->kafka_ms > f->clock_ms_max)
+            f->clock_ms_max = message->kafka_ms;
+        if (message->scan < 0)
+            continue;
+        if (fair && message->kafka_ms > f->clock_ms)
+            f->clock_ms = message->kafka_ms;
+        bool *seen = &f->seen[message->parcel][message->scan];
+
+        if (*seen)
+            continue;
+        *seen = true;
+        f->parcels += f->counts[message->parcel]++ == 0;
+    }
+}
+
+static bool has_scan(const struct parcel *parcel, uint32_t at_s, uint8_t code)
+{
+    for (uint32_t i = 0; i < parcel->history_count; i++)
+        if (entry_s(parcel, parcel->history[i]) == at_s &&
+            entry_code(parcel->history[i]) == code)
+            return true;
+    return false;
+}
+
+static void parcel_moved(const struct world *w, const struct fold *f, uint32_t i,
+                         int32_t partition, int64_t offset)
+{
+    static struct parcel parcel;
+    const struct expected *expected = &w->traffic->parcels[i];
+    int32_t home;
+    bool found = witness_record(w->server, expected->number, &parcel, &home);
+
+    if (home != partition)
+        return;
+    if (found ? parcel.history_count != f->counts[i] : f->counts[i] != 0)
+        complain("parcel %s has %u scans in Redis where the log up to %d/%" PRId64 " has %u",
+                 expected->number, found ? parcel.history_count : 0, partition, offset,
+                 f->counts[i]);
+    for (uint32_t k = 0; k < expected->count; k++)
+        if (f->seen[i][k] && !has_scan(&parcel, expected->scans[k].at_s, expected->scans[k].code))
+            complain("parcel %s: its scan at %u is below %d/%" PRId64 " and not in Redis",
+                     expected->number, expected->scans[k].at_s, partition, offset);
+}
+
+/* Redis is the fold of a prefix. */
+static void fold_moved(const struct world *w, int32_t partition, const struct mark *mark)
+{
+    static struct fold f;
+
+    fold(w, partition, mark->offset, &f);
+    for (uint32_t i = 0; i < PARCELS && complaint[0] == '\0'; i++)
+        parcel_moved(w, &f, i, partition, mark->offset);
+    if (mark->records != f.parcels)
+        complain("mark of %d/%" PRId64 " counts %" PRIu64 " parcels, the log has %u", partition,
+                 mark->offset, mark->records, f.parcels);
+    if (mark->clock_ms < f.clock_ms ||
+        mark->clock_ms > (w->idle_advance ? w->now_ms : f.clock_ms_max))
+        complain("mark of %d/%" PRId64 " has its clock at %" PRId64 ", its records at %" PRId64,
+                 partition, mark->offset, mark->clock_ms, f.clock_ms);
+}
+
+/* What the undisturbed run told of records below the offset has arrived. */
+static void outputs_moved(const struct world *w, int32_t partition, int64_t offset)
+{
+    const struct broker *reference = w->reference->broker;
+
+    for (uint32_t i = 0; i < broker_told(reference) && complaint[0] == '\0'; i++) {
+        const struct told *told = broker_told_at(reference, i);
+
+        if (told->source_partition == partition && told->source_offset >= 0 &&
+            told->source_offset < offset && !witness_heard(w, told->change))
+            complain("mark moved to %d/%" PRId64 " before this had arrived: %s", partition,
+                     offset, told->value);
+    }
+}
+
+void witness_moved(void *self, const char *key, const struct mark *mark)
+{
+    struct world *w = self;
+    int32_t partition = (int32_t)strtol(strrchr(key, ':') - 2, NULL, 10);
+
+    if (mark->sequence == 0)
+        w->claimed_ns = w->now_ns;
+    if (complaint[0] != '\0')
+        return;
+    if (mark->offset < 0 || mark->offset > broker_end(w->broker, partition))
+        complain("mark of partition %d at %" PRId64 " is outside the log", partition,
+                 mark->offset);
+    else if (mark->sequence > 0 && !server_evicted(w->server))
+        fold_moved(w, partition, mark);
+    if (w->reference != NULL && !w->idle_advance && mark->sequence > 0)
+        outputs_moved(w, partition, mark->offset);
+}
+
+/* ── An offset is committed ───────────────────────────────────────────────── */
+
+static bool is_start(const struct commit *commit)
+{
+    return commit->offset_before < 0 && commit->offset == 0 &&
+           strcmp(commit->metadata, "peakline start") == 0;
+}
+
+/* As a claim does, whatever it found. */
+static bool is_repeat(const struct commit *commit)
+{
+    return commit->offset == commit->offset_before &&
+           strcmp(commit->metadata, commit->metadata_before) == 0;
+}
+
+void witness_commits(void *self, const struct commit *commit)
+{
+    const struct world *w = self;
+    char key[KEY_MAX];
+    unsigned long long epoch, config;
+    int end = 0;
+    size_t length;
+    struct mark mark;
+
+    if (is_start(commit) || is_repeat(commit))
+        return;
+    if (sscanf(commit->metadata, "peakline %llu %16llx%n", &epoch, &config, &end) != 2 ||
+        commit->metadata[end] != '\0') {
+        complain("commit of %d/%" PRId64 " with metadata \"%s\"", commit->partition,
+                 commit->offset, commit->metadata);
+        return;
+    }
+    if (server_lost_data(w->server))
+        return;
+    key_print(key, sizeof key, "peakline", "scans", commit->partition, "mark");
+    const char *text = server_get(w->server, key, "", &length);
+
+    if (text == NULL || mark_parse(text, length, &mark) != 0 || commit->offset > mark.offset ||
+        epoch > mark.epoch)
+        complain("commit of %d/%" PRId64 " with \"%s\", and Redis is at %s", commit->partition,
+                 commit->offset, commit->metadata, text != NULL ? text : "nothing");
+    if (strncmp(commit->metadata_before, "peakline", 8) == 0 &&
+        commit->offset < commit->offset_before)
+        complain("commit of %d/%" PRId64 " after %" PRId64, commit->partition, commit->offset,
+                 commit->offset_before);
+}
