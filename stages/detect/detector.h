@@ -90,7 +90,8 @@ struct detector {
     /* Second at which on_deadline is due; 0 = never, DEADLINE_KEEP = as stored.  Asked when an
      * effective scan has been applied (parcel is after it), and when on_deadline has run (scan
      * NULL: a later one, or none); stored in the record: reload and learning affect later
-     * deadlines only.  May be NULL. */
+     * deadlines only.  One in the past already fires two minutes later (histories arrive
+     * whole).  May be NULL. */
     uint32_t (*deadline_s)(const struct sighting *);
 
     /* The deadline has passed on the partition clock.  May be NULL. */

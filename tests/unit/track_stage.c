@@ -49,7 +49,6 @@ static void first_claim(void **state)
     static struct command command;
     const char *at = gate.body;
     uint32_t buckets = 0, others = 0;
-
     (void)state;
     entry_set(key_of(1, "b00000003"), "OLD", "?", 1);
     entry_set(key_of(1, "open"), "OLD", "?", 1);
@@ -84,7 +83,6 @@ static void lost_views(void **state)
         {GROUP_START, 40, 40, false}, {GROUP_FOREIGN, 40, 40, false}, {GROUP_OURS, 40, 5, true},
         {GROUP_OURS_CHANGED, 40, 5, true}, {GROUP_NONE, -1, 5, false}};
     struct parcel parcel;
-
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         gate.marks[1].there = false;
@@ -120,7 +118,6 @@ static void another_count(void **state)
 static void loaded_again(void **state)
 {
     struct parcel before, after;
-
     (void)state;
     run_from(40);
     five_scans();
@@ -177,7 +174,6 @@ static void missing_buckets(void **state)
 {
     struct parcel parcel;
     char suffix[16];
-
     (void)state;
     run_from(40);
     five_scans();
@@ -213,7 +209,6 @@ static void missing_buckets(void **state)
 static void broken_state(void **state)
 {
     static const char *const where[] = {"b00000002", "names", "model"};
-
     (void)state;
     for (int i = 0; i < 3; i++) {
         memset(gate.marks, 0, sizeof gate.marks);
@@ -239,7 +234,6 @@ static void a_cut(void **state)
     struct parcel parcel;
     const char *at = gate.body;
     int64_t duplicates = metric_sum("scans_duplicate_total");
-
     (void)state;
     run_from(40);
     five_scans();
