@@ -12,6 +12,7 @@
  * batch under way; its watermark travels to the worker as `settled`.  The source's pulses
  * carry it too, so that it arrives where no scan follows.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #include "pipeline/error.h"
 #include "pipeline/graph.h"
 #include "pipeline/ledger.h"
+#include "pipeline/log.h"
 #include "pipeline/metric.h"
 #include "stages/board.h"
 #include "stages/intake/intake.h"
@@ -62,6 +64,8 @@ struct line {
     struct ledger *ledger;    /* REJECTS batches under way; NULL: never ours */
 };
 
+#define SAY_AGAIN_NS UINT64_C(60000000000)
+
 struct decode {
     const struct format *format;
     bool                 check_home;
@@ -74,6 +78,7 @@ struct decode {
     struct flight        flights[FLIGHTS];
     struct line          lines[BOARD_PARTITIONS_MAX];
     struct metric       *read_total, *skipped_total, *unknown_total, *rejected_total[REJECTS];
+    uint64_t             said_ns[REJECTS]; /* when the log was last told of this reason       */
 };
 
 static const struct metric_info
@@ -158,6 +163,24 @@ static struct batch *rejects_take(struct decode *decode, struct flight *flight, 
     return batch;
 }
 
+/* One line a minute and reason: whoever sends the wrong thing shall not have to guess. */
+static void say_rejected(struct decode *decode, const struct batch *batch, const struct raw *raw,
+                         struct verdict verdict)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+
+    if (decode->said_ns[verdict.reject] != 0
+        && now_ns - decode->said_ns[verdict.reject] < SAY_AGAIN_NS)
+        return;
+    decode->said_ns[verdict.reject] = now_ns;
+    log_warning("decode", "dead letter: %s%s%s (partition %" PRId32 ", offset %" PRId64 ")%s; "
+                "further ones are counted", reject_name(verdict.reject),
+                verdict.field[0] != '\0' ? ", field " : "", verdict.field, batch->partition,
+                raw->offset,
+                verdict.reject == REJECT_WRONG_PARTITION
+                    ? "; librdkafka's clients want partitioner=murmur2_random" : "");
+}
+
 /* Adds a dead letter to *rejects, which is emitted when it is full. */
 static void reject(struct stage *stage, struct flight *flight, struct batch **rejects,
                    const struct raw *raw, struct verdict verdict)
@@ -203,6 +226,7 @@ static void decode_all(struct stage *stage, struct flight *flight, struct batch 
         }
         passage->rejected++;
         metric_add(decode->rejected_total[verdict.reject], 1);
+        say_rejected(decode, flight->raw, raw, verdict);
         if (raw->offset >= passage->suppress_below)
             reject(stage, flight, &rejects, raw, verdict);
     }

@@ -253,6 +253,11 @@ static int resolve(const char *listen_at, struct addrinfo **address)
 
     if (colon == NULL || length >= sizeof host)
         return error_set("http.listen: \"%s\" is not address:port", listen_at);
+    char *end = NULL;
+    long  port = strtol(colon + 1, &end, 10);
+
+    if (end == colon + 1 || *end != '\0' || port < 0 || port > 65535)
+        return error_set("http.listen: \"%s\": a port is 0 (any) to 65535", listen_at);
     if (length > 2 && listen_at[0] == '[' && colon[-1] == ']')
         memcpy(host, listen_at + 1, length - 2);
     else

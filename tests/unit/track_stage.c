@@ -147,11 +147,6 @@ static void loaded_again(void **state)
     assert_int_equal(after.service, before.service);
     assert_int_equal(last_asked(REQUEST_CUT)->mark.records, 2);
     assert_false(cut_has(":names"));       /* and has nothing new */
-
-    bench_crash();
-    gate.answer = REQUEST_DIFFERS;         /* Redis went back while the state was read */
-    assign(1, GROUP_OURS, 46);
-    assert_int_equal(came_home(1, PASSAGE_ASSIGN)->answer, ANSWER_RECLAIM);
 }
 
 /* Timers are rebuilt: a deadline armed before the crash fires after it. */
@@ -523,11 +518,22 @@ static void taken_away(void **state)
     assert_int_equal(gate.marks[1].mark.offset, 40);
 }
 
-/* Mark is another's: everybody is told, nothing is written, and it is claimed anew. */
-static void differs(void **state)
+/* A scan each of so many parcels, for partition 1. */
+static void scans_of(uint32_t parcels, const char *code)
 {
     char number[16];
 
+    (void)begin(1, PASSAGE_SCANS);
+    for (uint32_t i = 0; i < parcels; i++) {
+        (void)snprintf(number, sizeof number, "YT%u", i);
+        (void)scan(number, code, "HGH", T0 + i, "");
+    }
+    emit();
+}
+
+/* Mark is another's: everybody is told, nothing is written, and it is claimed anew. */
+static void differs(void **state)
+{
     (void)state;
     for (int look = 0; look < 2; look++) {
         run_from(40);
@@ -537,12 +543,7 @@ static void differs(void **state)
             five_scans();
         pass_ms(1000);
         gate.requests_count = gate.told_count = 0;
-        (void)begin(1, PASSAGE_SCANS);
-        for (uint32_t i = 0; i < 200; i++) {
-            (void)snprintf(number, sizeof number, "YT%u", i);
-            (void)scan(number, "DAMAGED", "HGH", T0 + i, "");
-        }
-        emit();
+        scans_of(200, "DAMAGED");
         assert_int_equal(came_home(1, PASSAGE_SCANS)->answer, ANSWER_RECLAIM);
         order(1, PASSAGE_PULSE);
         assert_int_equal(came_home(1, PASSAGE_PULSE)->answer, ANSWER_RECLAIM);
@@ -563,17 +564,10 @@ static void differs(void **state)
 /* Scans that wait when mark turns out to be another's go home with the news. */
 static void differs_while_waiting(void **state)
 {
-    char number[16];
-
     (void)state;
     run_from(0);
     gate.hold_cuts = true;
-    (void)begin(1, PASSAGE_SCANS);
-    for (uint32_t i = 0; i < 250; i++) {
-        (void)snprintf(number, sizeof number, "YT%u", i);
-        (void)scan(number, "PICKUP", "HGH", T0 + i, "");
-    }
-    emit();
+    scans_of(250, "PICKUP");
     assert_null(came_home(1, PASSAGE_SCANS));
     order(1, PASSAGE_REVOKE);
     gate.answer = REQUEST_DIFFERS;
