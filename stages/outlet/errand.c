@@ -77,10 +77,6 @@ static void claim_next(struct seat *seat, const struct request *claim)
                               .offset = claim->first_offset, .kafka_ms = -1, .home = -1};
     next->epoch = seat->mark.epoch + 1 > now_us ? seat->mark.epoch + 1 : now_us;
     next->owner = env_random();
-#ifdef CANARY_no_token
-    next->epoch = seat->mark.epoch + 1;   /* planted: a plain counter, no token */
-    next->owner = 0;
-#endif
     next->sequence = 0;
     seat->fresh = seat->mark.epoch == 0;
 }

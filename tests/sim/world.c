@@ -276,6 +276,28 @@ static bool all_done(void)
     return broker_shown(here->broker) && broker_quiet(here->broker);
 }
 
+/* Where each partition stands, for whoever looks for the cause. */
+static void complain_restless(void)
+{
+    char text[256] = "";
+    size_t used = 0;
+
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        char key[128];
+        size_t length;
+
+        key_print(key, sizeof key, "peakline", "scans", p, "mark");
+        const char *mark = server_get(here->server, key, "", &length);
+
+        used += (size_t)snprintf(text + used, sizeof text - used, "; %d: end %lld, commit %lld, %s",
+                                 p, (long long)broker_end(here->broker, p),
+                                 (long long)broker_committed(here->broker, p),
+                                 mark != NULL ? mark : "no mark");
+        used = used < sizeof text ? used : sizeof text - 1;
+    }
+    complain("not at rest %d s after the last fault%s", HEAL_MS_MAX / 1000, text);
+}
+
 /* Nothing goes wrong any more: it must come to rest, and stay so for two checkpoints. */
 static void heal(uint32_t count)
 {
@@ -288,10 +310,10 @@ static void heal(uint32_t count)
         turn(count);
         if (!all_done())
             rest_ms = here->now_ms;
-        else if (here->now_ms - rest_ms > 2000)
+        else if (here->now_ms - rest_ms > 1000)
             return;
         if (here->now_ms - since_ms > HEAL_MS_MAX)
-            complain("not at rest %d s after the last fault", HEAL_MS_MAX / 1000);
+            complain_restless();
     }
 }
 
