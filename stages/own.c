@@ -334,10 +334,6 @@ static void answered_read(struct track *t, struct partition *p, const struct req
     }
     if (p->load_bucket == p->mark.buckets && table_count(p->table) != p->mark.records)
         own_rebuild(t, p);
-#ifdef CANARY_load_trusted
-    else if (p->load_bucket == p->mark.buckets)
-        own_ready(t, p);   /* planted: Redis may have gone back while it was read */
-#endif
 }
 
 /* Everything is read, and mark is still the claim's: Redis did not go back meanwhile, and what
