@@ -80,19 +80,32 @@ void request_emit(struct track *t, struct batch *batch)
 
 /* ── What goes in besides records ─────────────────────────────────────────── */
 
+/* One field of a hash is set, or with value NULL deleted. */
+static void put_field(struct buffer *to, const char *key, size_t key_length, const char *field,
+                      size_t field_length, const void *value, size_t length)
+{
+    resp_command(to, value != NULL ? 4 : 3);
+    resp_text(to, value != NULL ? "HSET" : "HDEL");
+    resp_argument(to, key, key_length);
+    resp_argument(to, field, field_length);
+    if (value != NULL)
+        resp_argument(to, value, length);
+}
+
 void cut_index(struct partition *p, const char *key_suffix, const char *field,
                size_t field_length, const void *value, size_t length)
 {
     char key[KEY_MAX];
     size_t key_length = partition_key(p, key, key_suffix);
 
-    resp_command(&p->index, value != NULL ? 4 : 3);
-    resp_text(&p->index, value != NULL ? "HSET" : "HDEL");
-    resp_argument(&p->index, key, key_length);
-    resp_argument(&p->index, field, field_length);
-    if (value != NULL)
-        resp_argument(&p->index, value, length);
+    put_field(&p->index, key, key_length, field, field_length, value, length);
     p->index_commands++;
+}
+
+void cut_carrier_forget(struct partition *p, const struct parcel *parcel)
+{
+    if (parcel->carrier_number_length > 0)
+        cut_index(p, "carrier", parcel->carrier_number, parcel->carrier_number_length, NULL, 0);
 }
 
 static void bucket_suffix(char text[16], uint32_t bucket)
@@ -106,9 +119,7 @@ void cut_remove(struct partition *p, const struct parcel *parcel)
 
     bucket_suffix(suffix, bucket_of(p, parcel->number, parcel->number_length));
     cut_index(p, suffix, parcel->number, parcel->number_length, NULL, 0);
-    if (parcel->carrier_number_length > 0)
-        cut_index(p, "carrier", parcel->carrier_number, parcel->carrier_number_length, NULL,
-                  0);
+    cut_carrier_forget(p, parcel);
 }
 
 static uint32_t put_names(struct partition *p, enum name_kind kind)
@@ -144,12 +155,7 @@ static void put_cell(void *self, const char *field, size_t field_length, const u
 {
     struct cell_writer *w = self;
 
-    resp_command(w->body, bytes != NULL ? 4 : 3);
-    resp_text(w->body, bytes != NULL ? "HSET" : "HDEL");
-    resp_argument(w->body, w->key, w->key_length);
-    resp_argument(w->body, field, field_length);
-    if (bytes != NULL)
-        resp_argument(w->body, bytes, length);
+    put_field(w->body, w->key, w->key_length, field, field_length, bytes, length);
     w->commands++;
 }
 
@@ -321,12 +327,10 @@ static void cut_fill(struct track *t, struct partition *p, struct request *reque
 
 bool cut_take(struct track *t, struct partition *p, uint64_t now_ns)
 {
-    bool clean = cut_clean(t, p);
-
     tell_flush(t, p, true);
     if (!tell_flushed(p))
         return false;
-    clean = clean && cut_clean(t, p);   /* flushing deferred outputs calls for a cut */
+    bool clean = cut_clean(t, p);   /* flushing deferred outputs calls for a cut */
     struct batch *batch = request_begin(t, p, clean ? REQUEST_LOOK : REQUEST_CUT);
 
     if (batch == NULL)

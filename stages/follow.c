@@ -12,8 +12,6 @@
 #include <string.h>
 
 #include "pipeline/check.h"
-#include "pipeline/error.h"
-#include "pipeline/log.h"
 #include "pipeline/metric.h"
 #include "stages/detect/detect.h"
 #include "stages/eta/model.h"
@@ -22,6 +20,11 @@
 #include "stages/track_parts.h"
 
 enum { AHEAD_MS_MAX = 300000, SAME_HASH_MAX = 8 };
+
+static uint32_t clock_of(const struct partition *p)
+{
+    return (uint32_t)(p->clock_ms / 1000);
+}
 
 /* ── Parcels in and out of the table ──────────────────────────────────────── */
 
@@ -48,6 +51,13 @@ static bool parcel_load(struct partition *p, uint64_t hash, const char *number, 
     return true;
 }
 
+void follow_arm(struct partition *p, uint64_t hash, const char *number, size_t length,
+                uint32_t at_s)
+{
+    deadlines_arm(p->deadlines, at_s, table_hash32(hash));
+    table_arm(p->table, hash, number, length, at_s);
+}
+
 /* One entry of the wheel stands for the earliest deadline; later ones follow when it fires. */
 static void parcel_arm(struct partition *p, uint64_t hash, const struct parcel *parcel)
 {
@@ -62,8 +72,7 @@ static void parcel_arm(struct partition *p, uint64_t hash, const struct parcel *
 
     if (armed_s != 0 && armed_s <= first_s)
         return;
-    deadlines_arm(p->deadlines, first_s, table_hash32(hash));
-    table_arm(p->table, hash, parcel->number, parcel->number_length, first_s);
+    follow_arm(p, hash, parcel->number, parcel->number_length, first_s);
 }
 
 static void parcel_store(struct partition *p, uint64_t hash, const struct parcel *parcel)
@@ -132,7 +141,7 @@ static void eta_tell(struct track *t, struct partition *p, struct parcel *parcel
                      const struct estimate *estimate, bool state_changed, const struct scan *scan,
                      const struct noted *n)
 {
-    uint32_t clock_s = (uint32_t)(p->clock_ms / 1000);
+    uint32_t clock_s = clock_of(p);
 
     if (!estimate->known || !estimate_moved(parcel, estimate, clock_s, state_changed))
         return;
@@ -167,8 +176,7 @@ static void index_carrier(struct partition *p, const struct parcel *before,
         memcmp(before->carrier_number, parcel->carrier_number,
                parcel->carrier_number_length) == 0)
         return;
-    if (before->carrier_number_length > 0)
-        cut_index(p, "carrier", before->carrier_number, before->carrier_number_length, NULL, 0);
+    cut_carrier_forget(p, before);
     cut_index(p, "carrier", parcel->carrier_number, parcel->carrier_number_length,
               parcel->number, parcel->number_length);
 }
@@ -204,7 +212,7 @@ struct step {
 static void step_begin(const struct track *t, const struct partition *p,
                        const struct scan *scan, struct step *s)
 {
-    uint32_t clock_s = (uint32_t)(p->clock_ms / 1000);
+    uint32_t clock_s = clock_of(p);
 
     if (s->before.life != 0 && !s->class.new_life) {
         parcel_copy(&s->after, &s->before);
@@ -228,7 +236,7 @@ static void step_begin(const struct track *t, const struct partition *p,
 static void step_detect(struct track *t, struct partition *p, const struct scan *scan,
                         struct step *s)
 {
-    uint32_t clock_s = (uint32_t)(p->clock_ms / 1000);
+    uint32_t clock_s = clock_of(p);
     struct detect_context context = context_of(t, p, s->after.service, clock_s);
     struct findings findings;
     struct alert_changes changes;
@@ -245,7 +253,7 @@ static void step_detect(struct track *t, struct partition *p, const struct scan 
 
 static void step_learn(struct partition *p, const struct scan *scan, const struct step *s)
 {
-    uint32_t clock_s = (uint32_t)(p->clock_ms / 1000);
+    uint32_t clock_s = clock_of(p);
 
     if (s->class.late || s->class.retracts)
         return;
@@ -258,7 +266,7 @@ static void step_learn(struct partition *p, const struct scan *scan, const struc
 static void step_effective(struct track *t, struct partition *p, const struct scan *scan,
                            struct step *s)
 {
-    uint32_t clock_s = (uint32_t)(p->clock_ms / 1000);
+    uint32_t clock_s = clock_of(p);
     bool state_changed = state_class((enum parcel_state)s->before.state) !=
                          state_class((enum parcel_state)s->after.state);
 
@@ -306,7 +314,7 @@ bool follow_scan(struct track *t, struct partition *p, const struct scan *scan)
         step_effective(t, p, scan, &s);
     if (scan->carrier_number.length != 0)
         index_carrier(p, &s.before, &s.after);
-    apply_house(&s.after, &t->retention, (uint32_t)(p->clock_ms / 1000));
+    apply_house(&s.after, &t->retention, clock_of(p));
     parcel_store(p, scan->hash, &s.after);
     return true;
 }
@@ -348,9 +356,7 @@ static enum house house_keep(const struct track *t, struct partition *p, uint64_
         return HOUSE_WAITS;
     if (state_terminal((enum parcel_state)parcel->state) &&
         !(parcel->flags & PARCEL_TOMBSTONE)) {
-        if (parcel->carrier_number_length > 0)   /* a tombstone does not keep it */
-            cut_index(p, "carrier", parcel->carrier_number, parcel->carrier_number_length, NULL,
-                      0);
+        cut_carrier_forget(p, parcel);   /* a tombstone does not keep it */
         apply_shrink(parcel, &t->retention, at_s);
         return HOUSE_KEPT;
     }
@@ -360,7 +366,7 @@ static enum house house_keep(const struct track *t, struct partition *p, uint64_
 }
 
 /* A deadline of this parcel has passed. */
-static void fire_parcel(struct track *t, struct partition *p, const struct errand *who,
+static void fire_parcel(struct track *t, struct partition *p, const struct revisit *who,
                         uint32_t at_s)
 {
     struct parcel parcel;
@@ -390,7 +396,7 @@ static void fire_parcel(struct track *t, struct partition *p, const struct erran
 /* Parcels whose armed entry this is: nearly always one, or none when the entry is stale. */
 struct fired {
     uint32_t      at_s, count;
-    struct errand who[SAME_HASH_MAX];
+    struct revisit who[SAME_HASH_MAX];
 };
 
 static void fired_add(void *self, const uint8_t *bytes, size_t length, uint32_t armed_s)
@@ -400,31 +406,29 @@ static void fired_add(void *self, const uint8_t *bytes, size_t length, uint32_t 
     (void)length;
     if (armed_s != fired->at_s || fired->count == SAME_HASH_MAX)
         return;
-    struct errand *who = &fired->who[fired->count++];
+    struct revisit *who = &fired->who[fired->count++];
 
     who->due_s = record_deadline_first(bytes);
-
     who->number_length = (uint8_t)record_number(bytes, who->number);
     who->hash = parcel_hash(who->number, who->number_length);
 }
 
 /* Most entries are of deadlines that have moved on since: they only take their new place. */
-static void fire(struct track *t, struct partition *p, const struct errand *who, uint32_t at_s)
+static void fire(struct track *t, struct partition *p, const struct revisit *who, uint32_t at_s)
 {
-    bool due = who->due_s != 0 && who->due_s <= at_s;
-    uint32_t again_s = due ? 0 : who->due_s;
-
-    table_arm(p->table, who->hash, who->number, who->number_length, again_s);
-    if (due)
+    if (who->due_s > at_s) {
+        follow_arm(p, who->hash, who->number, who->number_length, who->due_s);
+        return;
+    }
+    table_arm(p->table, who->hash, who->number, who->number_length, 0);
+    if (who->due_s != 0)
         fire_parcel(t, p, who, at_s);
-    else if (again_s != 0)
-        deadlines_arm(p->deadlines, again_s, table_hash32(who->hash));
 }
 
 /* Pops what is due, a few at a time, and brings their records nearer; false: nothing is. */
 static bool due_take(struct partition *p, uint32_t target_s)
 {
-    if (p->due_count > 0)
+    if (p->due_next < p->due_count)
         return true;
     if (deadlines_next(p->deadlines) > target_s)
         return false;
@@ -433,12 +437,7 @@ static bool due_take(struct partition *p, uint32_t target_s)
         table_prefetch_slot(p->table, (uint64_t)p->due_hash32[i] << 32);
     for (uint32_t i = 0; i < p->due_count; i++)
         table_prefetch_record(p->table, (uint64_t)p->due_hash32[i] << 32);
-    for (uint32_t i = 0; i < p->due_count / 2; i++) {   /* the earliest is taken first: last */
-        uint32_t other = p->due_count - 1 - i, at_s = p->due_s[i], hash32 = p->due_hash32[i];
-
-        p->due_s[i] = p->due_s[other], p->due_s[other] = at_s;
-        p->due_hash32[i] = p->due_hash32[other], p->due_hash32[other] = hash32;
-    }
+    p->due_next = 0;
     return p->due_count > 0;
 }
 
@@ -453,8 +452,8 @@ bool follow_clock(struct track *t, struct partition *p, int64_t clock_ms)
 
         if (cut_full(t, p) || !tell_room(t, p))
             return false;
-        fired.at_s = p->due_s[--p->due_count];
-        table_each_hash(p->table, p->due_hash32[p->due_count], fired_add, &fired);
+        fired.at_s = p->due_s[p->due_next];
+        table_each_hash(p->table, p->due_hash32[p->due_next++], fired_add, &fired);
         for (uint32_t i = 0; i < fired.count; i++)
             fire(t, p, &fired.who[i], fired.at_s);
     }
@@ -469,7 +468,7 @@ bool follow_resends(struct track *t, struct partition *p)
 {
     while (p->resend_count > 0) {
         struct parcel parcel;
-        const struct errand *who = &p->resend[p->resend_count - 1];
+        const struct revisit *who = &p->resend[p->resend_count - 1];
 
         if (!tell_room(t, p))
             return false;

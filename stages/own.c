@@ -42,6 +42,18 @@ static void state_create(const struct track *t, struct partition *p)
     CHECK(p->table != NULL && p->names != NULL && p->model != NULL);
 }
 
+static void state_destroy(struct partition *p)
+{
+    table_destroy(p->table);
+    if (p->deadlines != NULL)   /* made when the claim has said what time it is */
+        deadlines_destroy(p->deadlines);
+    names_destroy(p->names);
+    model_destroy(p->model);
+    free(p->resend);
+    p->resend = NULL;
+    p->resend_count = p->resend_size = 0;
+}
+
 /* Where a claim begins that finds no mark. */
 static int64_t first_offset(const struct passage *order)
 {
@@ -232,7 +244,7 @@ static void resend_add(struct partition *p, const struct parcel *parcel)
         p->resend = realloc(p->resend, p->resend_size * sizeof *p->resend);
         CHECK(p->resend != NULL);
     }
-    struct errand *who = &p->resend[p->resend_count++];
+    struct revisit *who = &p->resend[p->resend_count++];
 
     who->hash = parcel_hash(parcel->number, parcel->number_length);
     who->number_length = parcel->number_length;
@@ -256,10 +268,8 @@ static int record_load(struct partition *p, const uint8_t *bytes, size_t length)
 #ifdef CANARY_wheel_lost
     first_s = 0;   /* planted: timers are not rebuilt at a restart */
 #endif
-    if (first_s != 0) {
-        deadlines_arm(p->deadlines, first_s, table_hash32(hash));
-        table_arm(p->table, hash, parcel.number, parcel.number_length, first_s);
-    }
+    if (first_s != 0)
+        follow_arm(p, hash, parcel.number, parcel.number_length, first_s);
     return 0;
 }
 
@@ -303,19 +313,13 @@ static void own_rebuild(struct track *t, struct partition *p)
     log_warning("track", "partition %d: mark counts %llu parcels, Redis has %llu: the view is "
                 "rebuilt from offset %lld", p->number, (unsigned long long)p->mark.records,
                 (unsigned long long)table_count(p->table), (long long)facts->low);
-    table_destroy(p->table);
-    names_destroy(p->names);
-    model_destroy(p->model);
+    state_destroy(p);
     state_create(t, p);
-    free(p->resend);
-    p->resend = NULL;
-    p->resend_count = p->resend_size = 0;
     p->partial = facts->low > 0;
     p->mark.offset = facts->low;
     p->mark.clock_ms = 0;
     p->mark.records = 0;
     p->mark.kafka_ms = p->mark.home = -1;
-    deadlines_destroy(p->deadlines);
     p->deadlines = deadlines_create(0);
     p->clear = true;
 }
@@ -414,11 +418,9 @@ void own_lose(struct track *t, struct partition *p)
     p->lost = true;
     order_answer(t, p, p->phase == LIFE_RELEASING ? ANSWER_NONE : ANSWER_RECLAIM, 0);
     while (p->waiting_count > 0) {
-        struct batch *batch = p->waiting[p->waiting_first];
+        struct batch *batch = waiting_take(p);
         struct passage *passage = batch->head;
 
-        p->waiting_first = (p->waiting_first + 1) % WAITING_MAX;
-        p->waiting_count--;
         passage->answer = ANSWER_RECLAIM;
         stage_finish(t->stage, &batch, OUTCOME_DONE);
     }
@@ -455,13 +457,8 @@ void own_free(struct track *t, struct partition *p)
         i++;
     t->owned[i] = t->owned[--t->owned_count];
     t->partitions[p->number] = NULL;
-    table_destroy(p->table);
-    if (p->deadlines != NULL)
-        deadlines_destroy(p->deadlines);
-    names_destroy(p->names);
-    model_destroy(p->model);
+    state_destroy(p);
     buffer_free(&p->body);
     buffer_free(&p->index);
-    free(p->resend);
     free(p);
 }

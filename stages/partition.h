@@ -35,7 +35,7 @@ struct rule_set;
 enum life_phase { LIFE_CLAIMING, LIFE_LOADING, LIFE_RUNNING, LIFE_RELEASING, LIFE_ENDING };
 
 /* A parcel to come back to: its deadline has passed, or unsent alerts came in with it. */
-struct errand {
+struct revisit {
     uint64_t hash;
     uint32_t due_s;             /* its first deadline                                      */
     uint8_t  number_length;
@@ -55,7 +55,8 @@ struct partition {
     struct deadlines *deadlines;
     struct names     *names;
     struct model     *model;
-    uint32_t due_s[DUE_MAX], due_hash32[DUE_MAX], due_count; /* popped off the wheel, waiting */
+    uint32_t due_s[DUE_MAX], due_hash32[DUE_MAX]; /* popped off the wheel: [next, count) wait */
+    uint32_t due_next, due_count;
     int64_t  position;          /* next offset to process                                  */
     int64_t  clock_ms;          /* partition clock                                         */
     int64_t  last_kafka_ms, last_home; /* of record position − 1                            */
@@ -66,7 +67,7 @@ struct partition {
     struct batch *waiting[WAITING_MAX];
     uint32_t      waiting_first, waiting_count, cursor;
     struct batch *order;        /* the ASSIGN or REVOKE that returns with our answer         */
-    struct errand *resend;      /* unsent alerts came in with these: they are sent again     */
+    struct revisit *resend;     /* unsent alerts came in with these: they are sent again     */
     uint32_t      resend_count, resend_size;
 
     /* What it tells. */

@@ -113,7 +113,6 @@ static int track_init(struct stage *stage, const struct config *config)
     };
     struct batch_shape requests = {.kind = KIND_WRITES, .head_size = sizeof(struct request)};
 
-    t->config = config;
     t->stage = stage;
     settings_read(t, config);
     t->reference = reference_read(config_text(config, "reference.facilities"));
@@ -140,6 +139,17 @@ static void call_begin(struct track *t)
     t->wall_ms = clock_wall_ms();
 }
 
+struct batch *waiting_take(struct partition *p)
+{
+    struct batch *batch = p->waiting[p->waiting_first];
+
+    CHECK(p->waiting_count > 0);
+    p->waiting_first = (p->waiting_first + 1) % WAITING_MAX;
+    p->waiting_count--;
+    p->cursor = 0;
+    return batch;
+}
+
 /* ── One partition's turn ─────────────────────────────────────────────────── */
 
 static void passage_finish(struct track *t, struct partition *p, struct batch *batch)
@@ -158,17 +168,6 @@ static void passage_finish(struct track *t, struct partition *p, struct batch *b
         p->commit = -1;
     }
     stage_finish(t->stage, &batch, OUTCOME_DONE);
-}
-
-static void waiting_pop(struct track *t, struct partition *p)
-{
-    struct batch *batch = p->waiting[p->waiting_first];
-
-    CHECK(p->waiting_count > 0);
-    p->waiting_first = (p->waiting_first + 1) % WAITING_MAX;
-    p->waiting_count--;
-    p->cursor = 0;
-    passage_finish(t, p, batch);
 }
 
 static void prefetch(const struct partition *p, const struct batch *batch)
@@ -231,10 +230,7 @@ static bool work_passage(struct track *t, struct partition *p)
     default:
         CHECK(facts->event == PASSAGE_REVOKE);
         p->phase = LIFE_RELEASING;
-        p->order = batch;
-        p->waiting_count--;
-        p->waiting_first = (p->waiting_first + 1) % WAITING_MAX;
-        p->cursor = 0;
+        p->order = waiting_take(p);
         CHECK(p->waiting_count == 0);
         board[p->number].phase = PHASE_RELEASING;
         return false;
@@ -258,7 +254,7 @@ static int work(struct track *t, struct partition *p, uint64_t now_ns)
         done += p->position != before || through;
         if (!through)
             break;
-        waiting_pop(t, p);
+        passage_finish(t, p, waiting_take(p));
     }
     struct board_row *row = &board[p->number];
 

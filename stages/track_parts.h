@@ -10,7 +10,6 @@
 
 /* The stage's state: the partitions of one worker and what they share. */
 struct track {
-    const struct config *config;
     struct stage     *stage;
     struct pool      *outputs, *requests;
     uint32_t          deferred_out, deferred_max; /* batches that wait for a cut, or its turn  */
@@ -38,6 +37,9 @@ struct track {
                   *suppressed, *fired, *ahead, *loaded, *refused;
 };
 
+/* track.c: the passage that came first among those waiting, off the queue. */
+struct batch *waiting_take(struct partition *);
+
 /* ── own.c: a partition's way in and out ──────────────────────────────────── */
 
 /* Begins to claim what an ASSIGN passage names; the passage returns with our answer.
@@ -60,6 +62,9 @@ bool follow_scan(struct track *, struct partition *, const struct scan *); /* al
 bool follow_clock(struct track *, struct partition *, int64_t clock_ms);
 /* Unsent alerts that came in with their records are told again. */
 bool follow_resends(struct track *, struct partition *);
+/* The wheel and the table agree on the parcel's timer. */
+void follow_arm(struct partition *, uint64_t hash, const char *number, size_t length,
+                uint32_t at_s);
 /* Kafka has this unsent change: the record forgets it. */
 void follow_acknowledged(struct partition *, const struct output *);
 /* What a record moves the clock to: its Kafka timestamp or its event time, within bounds. */
@@ -95,6 +100,7 @@ bool cut_take(struct track *, struct partition *, uint64_t now_ns);
 /* A field of one of the partition's indexes is set (value) or gone (NULL) with the next cut. */
 void cut_index(struct partition *, const char *key_suffix, const char *field,
                size_t field_length, const void *value, size_t length);
+void cut_carrier_forget(struct partition *, const struct parcel *); /* its carrier's number */
 void cut_remove(struct partition *, const struct parcel *);   /* its record, and its carrier's */
 /* A request of this kind, or NULL: not now.  _begin: it uses the partition's one body. */
 struct batch *request_make(struct track *, struct partition *, enum request_kind);

@@ -64,6 +64,13 @@ static struct output *output_next(struct batch *outputs, uint8_t topic, uint32_t
     return output;
 }
 
+static void member_begin(struct text_out *o, const char *name)
+{
+    out_literal(o, ",\"");
+    out_bytes(o, name, strlen(name));
+    out_literal(o, "\":");
+}
+
 static void member_name(struct text_out *o, const char *name, enum name_kind kind,
                         const struct names *names, name_id id)
 {
@@ -71,9 +78,7 @@ static void member_name(struct text_out *o, const char *name, enum name_kind kin
         return;
     const char *text = names_text(names, kind, id);
 
-    out_literal(o, ",\"");
-    out_bytes(o, name, strlen(name));
-    out_literal(o, "\":");
+    member_begin(o, name);
     out_string(o, text, strlen(text));
 }
 
@@ -81,17 +86,13 @@ static void member_text(struct text_out *o, const char *name, const char *text, 
 {
     if (length == 0)
         return;
-    out_literal(o, ",\"");
-    out_bytes(o, name, strlen(name));
-    out_literal(o, "\":");
+    member_begin(o, name);
     out_string(o, text, length);
 }
 
 static void member_number(struct text_out *o, const char *name, int64_t number)
 {
-    out_literal(o, ",\"");
-    out_bytes(o, name, strlen(name));
-    out_literal(o, "\":");
+    member_begin(o, name);
     out_number(o, number);
 }
 
@@ -99,9 +100,7 @@ static void member_time(struct text_out *o, const char *name, uint32_t unix_s)
 {
     if (unix_s == 0)
         return;
-    out_literal(o, ",\"");
-    out_bytes(o, name, strlen(name));
-    out_literal(o, "\":");
+    member_begin(o, name);
     out_time(o, unix_s);
 }
 
