@@ -121,6 +121,51 @@ static void apply_facts(struct parcel *parcel, const struct scan *scan, const st
     }
 }
 
+/* A declaration that names its document: those that a route asks for are looked up there. */
+static void apply_document(struct parcel *parcel, name_id document)
+{
+    for (uint32_t i = 0; i < parcel->documents_count; i++)
+        if (parcel->documents[i] == document)
+            return;
+    if (document == NAME_NONE || parcel->documents_count == DOCUMENTS_MAX)
+        return;
+    parcel->documents[parcel->documents_count++] = document;
+    parcel->facts |= FACT_DOCUMENTS;
+}
+
+/* What few scans say: weights, the place to deliver at, the papers. */
+static void apply_measures(struct parcel *parcel, const struct scan *scan, const struct noted *n,
+                           bool late)
+{
+    if ((scan->flags & SCAN_HAS_WEIGHT) && !(late && (parcel->facts & FACT_WEIGHT))) {
+        parcel->weight_g = scan->weight_g;
+        parcel->facts |= FACT_WEIGHT;
+    }
+    if ((scan->flags & SCAN_HAS_DECLARED) && !(late && (parcel->facts & FACT_DECLARED))) {
+        parcel->declared_g = scan->declared_g;
+        parcel->facts |= FACT_DECLARED;
+    }
+    if ((scan->flags & SCAN_HAS_TARGET) && !(late && (parcel->facts & FACT_TARGET))) {
+        parcel->target = (struct spot){scan->dest_lat, scan->dest_lon};
+        parcel->facts |= FACT_TARGET;
+    }
+    if (scan->code == SCAN_DECLARED)
+        apply_document(parcel, n->reason);
+}
+
+/* The latest physical scan: when, and where its device was, if it said so. */
+static void apply_physical(struct parcel *parcel, const struct scan *scan, uint32_t at_s)
+{
+    if (!code_table[scan->code].physical || at_s <= parcel->physical_s)
+        return;
+    parcel->physical_s = at_s;
+    parcel->facts &= (uint8_t)~FACT_SPOT;
+    if (scan->flags & SCAN_HAS_POSITION) {
+        parcel->spot = (struct spot){scan->lat, scan->lon};
+        parcel->facts |= FACT_SPOT;
+    }
+}
+
 /* Where it is and where it was sent: arriving there fulfils `next`. */
 static void apply_place(struct parcel *parcel, const struct scan *scan, const struct noted *n)
 {
@@ -169,8 +214,8 @@ bool apply_scan(struct parcel *parcel, const struct scan *scan,
         parcel->flags &= (uint16_t)~PARCEL_TOMBSTONE;
     if (scan->code == SCAN_ATTEMPT_FAILED && parcel->attempts < UINT8_MAX)
         parcel->attempts++;
-    if (code_table[scan->code].physical && n->at_s > parcel->physical_s)
-        parcel->physical_s = n->at_s;
+    apply_measures(parcel, scan, n, class->late);
+    apply_physical(parcel, scan, n->at_s);
     if (is_cross_border((enum scan_code)scan->code))
         parcel->flags |= PARCEL_CROSS_BORDER;
     if (scan->code == SCAN_DELIVERED || scan->code == SCAN_STATION_IN)

@@ -15,7 +15,8 @@
 #include "stages/scan/codes.h"
 #include "stages/scan/scan.h"
 
-enum { HISTORY_MAX = 32, DEADLINES_MAX = 12, ALERTS_MAX = 12, UNSENT_MAX = 24 };
+enum { HISTORY_MAX = 32, DEADLINES_MAX = 12, ALERTS_MAX = 12, UNSENT_MAX = 24,
+       DOCUMENTS_MAX = 4 };
 
 enum parcel_flags {
     PARCEL_RETURNING = 1,     /* on its way back                                           */
@@ -25,6 +26,18 @@ enum parcel_flags {
     PARCEL_TOMBSTONE = 16,    /* shrunk: terminal, history forgotten                         */
     PARCEL_HISTORIC  = 32     /* first met older than retention.terminal: no alerts          */
 };
+
+/* What few parcels have, so that the others need not store it. */
+enum parcel_facts {
+    FACT_WEIGHT    = 1,  /* weight_g: as last measured                                       */
+    FACT_DECLARED  = 2,  /* declared_g: as the shipper says                                  */
+    FACT_TARGET    = 4,  /* target: where it should be delivered                             */
+    FACT_SPOT      = 8,  /* spot: where the device of the latest physical scan was           */
+    FACT_DOCUMENTS = 16, /* documents: named in DECLARED scans                                */
+    FACTS_ALL      = 31
+};
+
+struct spot { float lat, lon; };   /* degrees */
 
 /* One scan of the history, 8 bytes, comparable as a number: seconds since the life's base
  * (27 bits), place (20), code (5), retracts (1), flags (11), from the top.  Two scans are
@@ -82,6 +95,12 @@ struct parcel {
 
     uint8_t  carrier_number_length;
     char     carrier_number[CARRIER_NUMBER_MAX];
+
+    uint8_t  facts;            /* enum parcel_facts: which of these say something            */
+    uint8_t  documents_count;
+    int32_t  weight_g, declared_g;
+    struct spot target, spot;
+    name_id  documents[DOCUMENTS_MAX];
 
     uint8_t  history_count, deadlines_count, alerts_count, unsent_count;
     uint64_t history[HISTORY_MAX];          /* ascending by time                             */

@@ -1,7 +1,8 @@
 /* record.c - a parcel in bytes.
  *
  *   live       struct fixed (48) | rest of the number | history, 8 each | deadlines |
- *              promise | eta | latest physical scan | carrier number | alerts | unsent
+ *              promise | eta | latest physical scan | carrier number | alerts | unsent |
+ *              facts: which, then weight, declared weight, target, spot, documents
  *   tombstone  struct tombstone (13) | number | alerts and unsent, when any is left
  *
  * A field that says nothing is not there, lists begin with their count, and unpacking
@@ -22,7 +23,7 @@ enum { NUMBER_INSIDE = 16, LENGTH_MASK = 63, TAIL_BIT = 64, TOMBSTONE_BIT = 128 
 
 enum present {
     HAS_DEADLINES = 1, HAS_PROMISE = 2, HAS_ETA = 4, HAS_PHYSICAL = 8, HAS_CARRIER_NUMBER = 16,
-    HAS_ALERTS = 32, HAS_UNSENT = 64, HAS_ALL = 127
+    HAS_ALERTS = 32, HAS_UNSENT = 64, HAS_FACTS = 128
 };
 
 struct fixed {
@@ -85,6 +86,16 @@ static size_t list_size(uint8_t count, size_t bytes)
     return count == 0 ? 0 : 1 + count * bytes;
 }
 
+static size_t facts_size(const struct parcel *p)
+{
+    return p->facts == 0 ? 0
+         : 1 + (p->facts & FACT_WEIGHT ? sizeof p->weight_g : 0)
+         + (p->facts & FACT_DECLARED ? sizeof p->declared_g : 0)
+         + (p->facts & FACT_TARGET ? sizeof p->target : 0)
+         + (p->facts & FACT_SPOT ? sizeof p->spot : 0)
+         + (p->facts & FACT_DOCUMENTS ? list_size(p->documents_count, sizeof(name_id)) : 0);
+}
+
 static size_t number_rest(size_t number_length)
 {
     return number_length > NUMBER_INSIDE ? number_length - NUMBER_INSIDE : 0;
@@ -119,7 +130,7 @@ size_t record_size(const struct parcel *p)
          + (p->physical_s != p->state_s) * sizeof p->physical_s
          + list_size(p->carrier_number_length, 1)
          + list_size(p->alerts_count, sizeof(struct packed_alert))
-         + list_size(p->unsent_count, sizeof(struct packed_alert));
+         + list_size(p->unsent_count, sizeof(struct packed_alert)) + facts_size(p);
 }
 
 /* ── Packing ───────────────── */
@@ -208,7 +219,8 @@ static uint8_t present_of(const struct parcel *p)
     return (uint8_t)((p->deadlines_count > 0) * HAS_DEADLINES | (p->promise_s != 0) * HAS_PROMISE
                      | has_eta(p) * HAS_ETA | (p->physical_s != p->state_s) * HAS_PHYSICAL
                      | (p->carrier_number_length > 0) * HAS_CARRIER_NUMBER
-                     | (p->alerts_count > 0) * HAS_ALERTS | (p->unsent_count > 0) * HAS_UNSENT);
+                     | (p->alerts_count > 0) * HAS_ALERTS | (p->unsent_count > 0) * HAS_UNSENT
+                     | (p->facts != 0) * HAS_FACTS);
 }
 
 static uint8_t *put_fixed(uint8_t *at, const struct parcel *p, uint8_t present)
@@ -234,6 +246,26 @@ static uint8_t *put_fixed(uint8_t *at, const struct parcel *p, uint8_t present)
     return rest == 0 ? at : put(at, p->number + NUMBER_INSIDE, rest);
 }
 
+static uint8_t *put_facts(uint8_t *at, const struct parcel *p)
+{
+    CHECK(p->facts <= FACTS_ALL && p->documents_count <= DOCUMENTS_MAX);
+    CHECK(!(p->facts & FACT_DOCUMENTS) == (p->documents_count == 0));
+    *at++ = p->facts;
+    if (p->facts & FACT_WEIGHT)
+        at = put(at, &p->weight_g, sizeof p->weight_g);
+    if (p->facts & FACT_DECLARED)
+        at = put(at, &p->declared_g, sizeof p->declared_g);
+    if (p->facts & FACT_TARGET)
+        at = put(at, &p->target, sizeof p->target);
+    if (p->facts & FACT_SPOT)
+        at = put(at, &p->spot, sizeof p->spot);
+    if (p->facts & FACT_DOCUMENTS) {
+        *at++ = p->documents_count;
+        at = put(at, p->documents, p->documents_count * sizeof p->documents[0]);
+    }
+    return at;
+}
+
 static uint8_t *put_optional(uint8_t *at, const struct parcel *p, uint8_t present)
 {
     if (present & HAS_DEADLINES)
@@ -255,6 +287,8 @@ static uint8_t *put_optional(uint8_t *at, const struct parcel *p, uint8_t presen
         at = put_alerts(at, p->alerts, p->alerts_count);
     if (present & HAS_UNSENT)
         at = put_alerts(at, p->unsent, p->unsent_count);
+    if (present & HAS_FACTS)
+        at = put_facts(at, p);
     return at;
 }
 
@@ -360,6 +394,28 @@ static bool take_carrier_number(struct reader *r, struct parcel *p)
         && take(r, p->carrier_number, p->carrier_number_length);
 }
 
+static bool take_documents(struct reader *r, struct parcel *p)
+{
+    bool good = take(r, &p->documents_count, 1) && p->documents_count > 0
+             && p->documents_count <= DOCUMENTS_MAX
+             && take(r, p->documents, p->documents_count * sizeof p->documents[0]);
+
+    for (int i = 0; good && i < p->documents_count; i++)
+        good = p->documents[i] <= NAMES_MAX;
+    return good;
+}
+
+static bool take_facts(struct reader *r, struct parcel *p)
+{
+    if (!take(r, &p->facts, 1) || p->facts == 0 || p->facts > FACTS_ALL)
+        return false;
+    return (!(p->facts & FACT_WEIGHT) || take(r, &p->weight_g, sizeof p->weight_g))
+        && (!(p->facts & FACT_DECLARED) || take(r, &p->declared_g, sizeof p->declared_g))
+        && (!(p->facts & FACT_TARGET) || take(r, &p->target, sizeof p->target))
+        && (!(p->facts & FACT_SPOT) || take(r, &p->spot, sizeof p->spot))
+        && (!(p->facts & FACT_DOCUMENTS) || take_documents(r, p));
+}
+
 /* What is not stored, and what most parcels do not have. */
 static void take_nothing(struct parcel *p)
 {
@@ -368,6 +424,7 @@ static void take_nothing(struct parcel *p)
     p->at_risk = 0;
     p->physical_s = p->state_s;
     p->carrier_number_length = 0;
+    p->facts = p->documents_count = 0;
     p->deadlines_count = p->alerts_count = p->unsent_count = 0;
 }
 
@@ -392,7 +449,7 @@ static bool take_optional(struct reader *r, struct parcel *p, uint8_t present)
     if ((present & HAS_UNSENT)
         && (!take_alerts(r, p->unsent, &p->unsent_count, UNSENT_MAX) || p->unsent_count == 0))
         return false;
-    return true;
+    return !(present & HAS_FACTS) || take_facts(r, p);
 }
 
 static bool take_number(struct reader *r, const struct fixed *f, struct parcel *p)
@@ -415,7 +472,7 @@ static bool unpack_live(struct reader *r, struct parcel *p)
 
     if (!take(r, &f, sizeof f) || !take_number(r, &f, p))
         return false;
-    if (f.present > HAS_ALL || f.history_count > HISTORY_MAX || (f.flags & PARCEL_TOMBSTONE)
+    if ((f.format == RECORD_FORMAT_BEFORE && (f.present & HAS_FACTS)) || f.history_count > HISTORY_MAX || (f.flags & PARCEL_TOMBSTONE)
         || f.ends >> 61 != 0)
         return false;
     p->flags = f.flags;
@@ -472,12 +529,13 @@ int record_unpack(const uint8_t *bytes, size_t length, struct parcel *p)
 
     if (length < 2)
         return error_set("a record of %zu bytes", length);
-    if (bytes[0] != RECORD_FORMAT)
-        return error_set("record format %u, this binary reads %d", bytes[0], RECORD_FORMAT);
+    if (bytes[0] != RECORD_FORMAT && bytes[0] != RECORD_FORMAT_BEFORE)
+        return error_set("record format %u, this binary reads %d and %d", bytes[0],
+                         RECORD_FORMAT_BEFORE, RECORD_FORMAT);
     bool whole = is_tombstone(bytes) ? unpack_tombstone(&r, p) : unpack_live(&r, p);
 
     if (!whole || r.left > 0)
-        return error_set("%zu bytes are no record of format %d", length, RECORD_FORMAT);
+        return error_set("%zu bytes are no record of format %u", length, bytes[0]);
     return 0;
 }
 

@@ -1,8 +1,8 @@
 /* record.h - the packed form of a parcel: what the table holds and Redis stores.
  *
  * 48 bytes fixed + 8 per scan kept; numbers beyond 16 characters, promise, ETA,
- * carrier number, deadlines and alerts are optional trailing fields: 143 bytes with 8 scans,
- * promise, ETA and 3 deadlines.  Deadlines are stored whole (5 bytes): seconds since the
+ * carrier number, deadlines, alerts, weights, positions and documents are optional trailing
+ * fields: 143 bytes with 8 scans, promise, ETA and 3 deadlines.  Deadlines are stored whole (5 bytes): seconds since the
  * base would not survive a wild event time, which is years before the clock.
  *
  * A tombstone is 13 bytes + the number (in Redis the field, so counted apart): life, end,
@@ -10,7 +10,8 @@
  * forgets reads as none; its code and physical_s follow from the end.
  *
  * Little-endian, first byte = format version.  A newer binary reads the previous version;
- * an unknown one is an error.  thread: any; nothing is kept.
+ * an unknown one is an error.  Format 1 had no weights, positions and documents, and is
+ * otherwise the same.  thread: any; nothing is kept.
  */
 #ifndef STAGES_PARCEL_RECORD_H
 #define STAGES_PARCEL_RECORD_H
@@ -20,7 +21,7 @@
 
 #include "stages/parcel/parcel.h"
 
-enum { RECORD_FORMAT = 1, RECORD_BYTES_MAX = 3072 };
+enum { RECORD_FORMAT = 2, RECORD_FORMAT_BEFORE = 1, RECORD_BYTES_MAX = 3072 };
 
 /* Length of the packed form. */
 size_t record_size(const struct parcel *);

@@ -225,6 +225,7 @@ class Parcel:
     service: str = ""
     carrier_number: str = ""
     promise_s: int = 0
+    weights: dict = field(default_factory=dict)     # weight_g, declared_g
     history: list = field(default_factory=list)
 
     def taken_back(self, entry):
@@ -365,6 +366,9 @@ class Partition:
         if entry.retracts:
             take_back(parcel)
             return
+        for name in ("weight_g", "declared_g"):
+            if name in scan and (name not in parcel.weights or not late):
+                parcel.weights[name] = scan[name]
         parcel.attempts += code == "ATTEMPT_FAILED"
         if late:
             return

@@ -6,9 +6,10 @@ bytes, then what is longer or optional, in one order; or a tombstone of 13 bytes
 import struct
 from dataclasses import dataclass, field
 
-FORMAT = 1
+FORMAT = 2
 NUMBER_INSIDE, TOMBSTONE, LENGTH = 16, 128, 63
-DEADLINES, PROMISE, ETA, PHYSICAL, CARRIER_NUMBER, ALERTS, UNSENT = (1 << i for i in range(7))
+DEADLINES, PROMISE, ETA, PHYSICAL, CARRIER_NUMBER, ALERTS, UNSENT, FACTS = (
+    1 << i for i in range(8))
 HOUSE = 31
 ENDS = [10, 12, 13, 14, 15]     # states, as a tombstone numbers them
 ID = 0xFFFFF
@@ -38,6 +39,7 @@ class Record:
     eta_sequence: int = 0
     history: list = field(default_factory=list)     # (at_s, place, code, retracts, merged)
     deadlines: dict = field(default_factory=dict)   # detector → s
+    facts: dict = field(default_factory=dict)       # what few parcels have
     alerts: list = field(default_factory=list)
     unsent: list = field(default_factory=list)
 
@@ -121,6 +123,14 @@ def live(reader):
         record.alerts = take_alerts(reader)
     if present & UNSENT:
         record.unsent = take_alerts(reader)
+    if present & FACTS:
+        which = reader.take("B")
+        for i, (name, form) in enumerate((("weight_g", "i"), ("declared_g", "i"),
+                                          ("target", "ff"), ("spot", "ff"))):
+            if which >> i & 1:
+                record.facts[name] = reader.take(form)
+        if which >> 4 & 1:
+            record.facts["documents"] = [reader.take("I") for _ in range(reader.take("B"))]
     return record
 
 

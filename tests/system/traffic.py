@@ -112,7 +112,8 @@ class Traffic:
     def decorate(self, scan, at_s):
         rng = self.random
         for name, chance, value in (
-                ("promise", 0.1, rfc3339(at_s + 3 * DAY_S)), ("weight_g", 0.2, 1000),
+                ("promise", 0.1, rfc3339(at_s + 3 * DAY_S)),
+                ("weight_g", 0.2, rng.randrange(900, 1100)), ("declared_g", 0.1, 1000),
                 ("carrier_number", 0.05, f"CN{rng.randrange(10 ** 9)}"), ("courier", 0.1, "K7"),
                 ("raw", 0.1, "上门揽收"), ("event_id", 0.1, f"{rng.getrandbits(64):x}"),
                 ("unknown", 0.02, {"deep": [[], {"a": None}]}), ("lat", 0.1, 31.2304),

@@ -47,6 +47,22 @@ static void assert_lists_equal(const struct parcel *one, const struct parcel *ot
     assert_alerts_equal(one->unsent, other->unsent, one->unsent_count);
 }
 
+static void assert_facts_equal(const struct parcel *one, const struct parcel *other)
+{
+    assert_int_equal(one->facts, other->facts);
+    if (one->facts & FACT_WEIGHT)
+        assert_int_equal(one->weight_g, other->weight_g);
+    if (one->facts & FACT_DECLARED)
+        assert_int_equal(one->declared_g, other->declared_g);
+    if (one->facts & FACT_TARGET)
+        assert_memory_equal(&one->target, &other->target, sizeof one->target);
+    if (one->facts & FACT_SPOT)
+        assert_memory_equal(&one->spot, &other->spot, sizeof one->spot);
+    assert_int_equal(one->documents_count, other->documents_count);
+    assert_memory_equal(one->documents, other->documents,
+                        one->documents_count * sizeof one->documents[0]);
+}
+
 static void assert_parcels_equal(const struct parcel *one, const struct parcel *other)
 {
     assert_int_equal(one->number_length, other->number_length);
@@ -72,6 +88,7 @@ static void assert_parcels_equal(const struct parcel *one, const struct parcel *
     assert_int_equal(one->at_risk, other->at_risk);
     assert_int_equal(one->carrier_number_length, other->carrier_number_length);
     assert_memory_equal(one->carrier_number, other->carrier_number, one->carrier_number_length);
+    assert_facts_equal(one, other);
     assert_lists_equal(one, other);
 }
 
@@ -264,7 +281,8 @@ static void damage_is_refused_or_harmless(void **state)
         } else {
             taken++;
             assert_int_equal(record_pack(&p, again), length);
-            assert_memory_equal(again, bytes, length);
+            assert_int_equal(again[0], RECORD_FORMAT); /* what was read in the one before, too */
+            assert_memory_equal(again + 1, bytes + 1, length - 1);
         }
         free(copy);
     }
@@ -320,9 +338,38 @@ static void unknown_format_is_named(void **state)
     size_t length = record_pack(&p, bytes);
 
     assert_int_equal(bytes[0], RECORD_FORMAT);
-    bytes[0] = 2;
+    bytes[0] = 3;
     assert_int_equal(record_unpack(bytes, length, &p), -1);
-    assert_non_null(strstr(error_text(), "format 2"));
+    assert_non_null(strstr(error_text(), "format 3"));
+}
+
+/* Format 1: the same without facts, so the byte that says which follow cannot name them. */
+static void previous_format_is_read(void **state)
+{
+    struct random r = {5};
+
+    (void)state;
+    for (int round = 0; round < 2000; round++) {
+        uint8_t       bytes[RECORD_BYTES_MAX], again[RECORD_BYTES_MAX];
+        struct parcel before, after;
+
+        random_numbered(&r, &before);
+        if (random_one_in(&r, 4)) {
+            before.state = STATE_DELIVERED;
+            before.flags = PARCEL_TOMBSTONE;
+        }
+        size_t length = record_pack(&before, bytes);
+        bool   facts = before.facts != 0 && !(before.flags & PARCEL_TOMBSTONE);
+
+        bytes[0] = RECORD_FORMAT_BEFORE;
+        memset(&after, 0xA5, sizeof after);
+        assert_int_equal(record_unpack(bytes, length, &after), facts ? -1 : 0);
+        if (facts)
+            continue;
+        assert_int_equal(record_pack(&after, again), length);
+        assert_int_equal(again[0], RECORD_FORMAT);
+        assert_memory_equal(again + 1, bytes + 1, length - 1);
+    }
 }
 
 int main(void)
@@ -336,6 +383,7 @@ int main(void)
         cmocka_unit_test(damage_is_refused_or_harmless),
         cmocka_unit_test(other_forms_are_refused),
         cmocka_unit_test(unknown_format_is_named),
+        cmocka_unit_test(previous_format_is_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

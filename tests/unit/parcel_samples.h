@@ -40,6 +40,19 @@ static inline void random_lists(struct random *r, struct parcel *p)
         p->unsent[i] = random_alert(r);
 }
 
+static inline void random_facts(struct random *r, struct parcel *p)
+{
+    p->facts = random_one_in(r, 2) ? (uint8_t)(random_next(r) & FACTS_ALL) : 0;
+    p->weight_g = (int32_t)random_next(r);
+    p->declared_g = (int32_t)random_next(r);
+    p->target = (struct spot) {(float)random_below(r, 90), -(float)random_below(r, 180)};
+    p->spot = (struct spot) {-(float)random_below(r, 90), (float)random_below(r, 180)};
+    if (p->facts & FACT_DOCUMENTS)
+        p->documents_count = (uint8_t)(1 + random_below(r, DOCUMENTS_MAX));
+    for (uint32_t i = 0; i < p->documents_count; i++)
+        p->documents[i] = random_below(r, NAMES_MAX + 1);
+}
+
 /* Any live parcel, but for its number. */
 static inline void random_parcel(struct random *r, struct parcel *p)
 {
@@ -68,6 +81,7 @@ static inline void random_parcel(struct random *r, struct parcel *p)
         p->carrier_number_length = random_number((uint32_t)random_next(r),
                                                  1 + random_below(r, CARRIER_NUMBER_MAX),
                                                  p->carrier_number);
+    random_facts(r, p);
     for (uint32_t i = 0, scans = random_below(r, HISTORY_MAX + 8); i < scans; i++)
         history_add(p, 1700000000 + random_below(r, 1u << 26), random_below(r, NAMES_MAX + 1),
                     (enum scan_code)(1 + random_below(r, SCAN_CODES - 1)),

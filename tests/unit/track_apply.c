@@ -69,6 +69,42 @@ static name_id place(const char *name)
     return names_find(names, NAME_PLACE, name, strlen(name));
 }
 
+static void facts_are_kept_where_given(void **state)
+{
+    (void)state;
+    (void)put("PICKUP", "HGH", 10, "");
+    assert_int_equal(parcel.facts, 0);
+    (void)put("ARRIVE", "PVG", 20, ",\"weight_g\":1200,\"declared_g\":900,\"lat\":31.1,"
+              "\"lon\":121.8,\"dest_lat\":-1.5,\"dest_lon\":2.5");
+    assert_int_equal(parcel.facts, FACT_WEIGHT | FACT_DECLARED | FACT_TARGET | FACT_SPOT);
+    assert_int_equal(parcel.weight_g, 1200);
+    assert_int_equal(parcel.declared_g, 900);
+    assert_true(parcel.target.lat < -1.4f && parcel.spot.lon > 121.7f);
+    (void)put("SORT", "PVG", 15, ",\"weight_g\":1300,\"lat\":1,\"lon\":1"); /* late */
+    assert_int_equal(parcel.weight_g, 1200);
+    assert_true(parcel.spot.lat > 31);
+    (void)put("DEPART", "PVG", 30, ""); /* where that was, only the facility says */
+    assert_int_equal(parcel.facts, FACT_WEIGHT | FACT_DECLARED | FACT_TARGET);
+}
+
+static void documents_are_named_once(void **state)
+{
+    static const char *const names_given[] = {"invoice", "cn23", "invoice", "a", "b", "c"};
+
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        char more[48];
+
+        (void)snprintf(more, sizeof more, ",\"reason\":\"%s\"", names_given[i]);
+        (void)put("DECLARED", "HGH", 4000 * i, more);
+    }
+    (void)put("DECLARED", "HGH", 40000, "");
+    assert_int_equal(parcel.facts, FACT_DOCUMENTS);
+    assert_int_equal(parcel.documents_count, DOCUMENTS_MAX);
+    assert_int_equal(parcel.documents[0], place("invoice"));
+    assert_int_equal(parcel.documents[3], place("b"));
+}
+
 static void begins(void **state)
 {
     struct scan scan = scan_of("LABEL", "HGH", 0, "");
@@ -310,6 +346,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(begins), TEST(notes), TEST(moves), TEST(next_place), TEST(late), TEST(facts),
+        TEST(facts_are_kept_where_given), TEST(documents_are_named_once),
         TEST(merged), TEST(flags), TEST(taken_back), TEST(tombstone_taken_back), TEST(revived),
         TEST(housekeeping),
     };
