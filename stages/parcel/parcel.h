@@ -29,14 +29,9 @@ enum parcel_flags {
 
 /* What few parcels have, so that the others need not store it. */
 enum parcel_facts {
-    FACT_WEIGHT    = 1,  /* weight_g: as last measured                                       */
-    FACT_DECLARED  = 2,  /* declared_g: as the shipper says                                  */
-    FACT_TARGET    = 4,  /* target: where it should be delivered                             */
-    FACT_SPOT      = 8,  /* spot: where the device of the latest physical scan was           */
-    FACT_DOCUMENTS = 16, /* documents: named in DECLARED scans                                */
-    FACTS_ALL      = 31
+    FACT_WEIGHT = 1, FACT_DECLARED = 2, FACT_TARGET = 4, FACT_SPOT = 8, FACT_DOCUMENTS = 16,
+    FACTS_ALL = 31
 };
-
 struct spot { float lat, lon; };   /* degrees */
 
 /* One scan of the history, 8 bytes, comparable as a number: seconds since the life's base
@@ -98,9 +93,9 @@ struct parcel {
 
     uint8_t  facts;            /* enum parcel_facts: which of these say something            */
     uint8_t  documents_count;
-    int32_t  weight_g, declared_g;
-    struct spot target, spot;
-    name_id  documents[DOCUMENTS_MAX];
+    int32_t  weight_g, declared_g;           /* last measured; as the shipper says           */
+    struct spot target, spot;  /* where to deliver; the latest physical scan's device         */
+    name_id  documents[DOCUMENTS_MAX];       /* named in DECLARED scans                       */
 
     uint8_t  history_count, deadlines_count, alerts_count, unsent_count;
     uint64_t history[HISTORY_MAX];          /* ascending by time                             */

@@ -472,8 +472,8 @@ static bool unpack_live(struct reader *r, struct parcel *p)
 
     if (!take(r, &f, sizeof f) || !take_number(r, &f, p))
         return false;
-    if ((f.format == RECORD_FORMAT_BEFORE && (f.present & HAS_FACTS)) || f.history_count > HISTORY_MAX || (f.flags & PARCEL_TOMBSTONE)
-        || f.ends >> 61 != 0)
+    if ((f.format == RECORD_FORMAT_BEFORE && (f.present & HAS_FACTS))
+        || f.history_count > HISTORY_MAX || (f.flags & PARCEL_TOMBSTONE) || f.ends >> 61 != 0)
         return false;
     p->flags = f.flags;
     p->life = f.life;

@@ -1,9 +1,10 @@
 /* record.h - the packed form of a parcel: what the table holds and Redis stores.
  *
  * 48 bytes fixed + 8 per scan kept; numbers beyond 16 characters, promise, ETA,
- * carrier number, deadlines, alerts, weights, positions and documents are optional trailing
- * fields: 143 bytes with 8 scans, promise, ETA and 3 deadlines.  Deadlines are stored whole (5 bytes): seconds since the
- * base would not survive a wild event time, which is years before the clock.
+ * carrier number, deadlines, alerts, weights, positions and documents are optional
+ * trailing fields: 143 bytes with 8 scans, promise, ETA and 3 deadlines.  Deadlines
+ * are stored whole (5 bytes): seconds since the base would not survive a wild event time,
+ * which is years before the clock.
  *
  * A tombstone is 13 bytes + the number (in Redis the field, so counted apart): life, end,
  * its time, flags, the house deadline; 40 bytes more for each alert that is left.  What it
