@@ -15,7 +15,8 @@
 #include "stages/topology.h"
 #include "tests/sim/sim.h"
 
-enum { LINKS_MAX = 16, STEPS_MAX = 3000000, HEAL_MS_MAX = 60000, SMALL = 16 };
+enum { LINKS_MAX = 16, STEPS_MAX = 3000000, HEAL_MS_MAX = 60000, SMALL = 16,
+       AHEAD_MS = 60000 };
 
 #define LOADING_NS 100000000ull   /* about as long as state takes to stream in */
 
@@ -24,12 +25,13 @@ struct instance {
     int64_t       away_until_ms;    /* dead or paused until then                        */
     bool          paused;
     uint32_t      who;              /* this life of it, for Redis                       */
+    int64_t       ahead_ms;         /* its clock is so much ahead of the world's        */
 };
 
 /* One world at a time: the ports and the clock have no other way to find it. */
 static struct world    *here;
 static struct instance  instances[INSTANCES];
-static int              opening;    /* whose ports are being opened                     */
+static int              acting;     /* whose turn it is: whose ports, whose clock       */
 static uint32_t         lives;
 static struct config   *config;
 
@@ -37,7 +39,7 @@ static int open_consumer(const struct config *c, void (*wake)(void *), void *wak
                          struct consumer *consumer)
 {
     (void)c, (void)wake, (void)wake_self;
-    broker_open(here->broker, opening, consumer, NULL);
+    broker_open(here->broker, acting, consumer, NULL);
     return 0;
 }
 
@@ -47,14 +49,14 @@ static int open_producer(const struct config *c, void (*wake)(void *), void *wak
                          struct producer *producer)
 {
     (void)c, (void)wake, (void)wake_self, (void)header;
-    broker_open(here->broker, opening, NULL, producer);
+    broker_open(here->broker, acting, NULL, producer);
     return 0;
 }
 
 static int open_redis(const struct config *c, uint32_t streams, struct redis_io *io)
 {
     (void)c;
-    return server_open_io(here->server, instances[opening].who, streams, io);
+    return server_open_io(here->server, instances[acting].who, streams, io);
 }
 
 static bool no_header(const void *message, size_t i, const char **name, const void **value,
@@ -65,7 +67,12 @@ static bool no_header(const void *message, size_t i, const char **name, const vo
 }
 
 static uint64_t clock_ns(void *self) { (void)self; return here->now_ns; }
-static int64_t clock_ms(void *self) { (void)self; return here->now_ms; }
+
+static int64_t clock_ms(void *self)
+{
+    (void)self;
+    return here->now_ms + instances[acting].ahead_ms;
+}
 
 /* The product's own plan with smaller pools: a life of an instance is short here. */
 static const struct graph_plan *plan_small(void)
@@ -106,8 +113,9 @@ static void config_make(bool idle_advance)
 
 static void instance_begin(int i)
 {
-    opening = i;
     instances[i] = (struct instance){.who = ++lives};
+    if (here->dice.faults >> FAULT_TWINS & 1 && here->dice.happened[FAULT_TWINS] == 0)
+        instances[i].ahead_ms = AHEAD_MS;
     instances[i].graph = graph_create(plan_small(), config);
     if (instances[i].graph == NULL)
         complain("instance %d does not start: %s", i, error_text());
@@ -138,6 +146,7 @@ static void instance_step(int i)
             broker_expire(here->broker, i);
         return;
     }
+    acting = i;
     if (instance->graph == NULL)
         instance_begin(i);
     instance->paused = false;
@@ -202,7 +211,9 @@ static bool reset(void)
     return true;
 }
 
-/* Who has just claimed sleeps, Redis forgets the claim, and another claims the same again. */
+/* Who has just claimed sleeps, Redis forgets the claim, and another claims the same again.
+ * Until the first time all clocks are ahead, then right: epochs stay ahead of them, each claim
+ * takes the stored one plus one, and nothing but the token tells two claims apart. */
 static bool twins(void)
 {
     for (int32_t p = 0; p < PARTITIONS; p++) {
@@ -213,8 +224,10 @@ static bool twins(void)
                 instances[i].paused || !server_unclaim(here->server, mark_key(p)))
                 continue;
             instance_pause(i);
-            instances[i].away_until_ms = here->now_ms + 300 + dice_roll(&here->dice, 3000);
+            instances[i].away_until_ms = here->now_ms + dice_roll(&here->dice, 1500);
             broker_expire(here->broker, i);
+            for (int k = 0; k < INSTANCES; k++)
+                instances[k].ahead_ms = 0;
             return true;
         }
     }
@@ -373,8 +386,10 @@ struct world *world_run(uint64_t seed, uint32_t faults, uint32_t count, bool idl
     config_make(idle_advance);
     broker_listen(w->broker, witness_hears, witness_commits, w);
     server_listen(w->server, witness_moved, w);
-    for (uint32_t i = 0; i < count && complaint[0] == '\0'; i++)
-        instance_begin((int)i);
+    for (uint32_t i = 0; i < count && complaint[0] == '\0'; i++) {
+        acting = (int)i;
+        instance_begin(acting);
+    }
     while (!broker_shown(w->broker) && complaint[0] == '\0' && w->steps < STEPS_MAX) {
         if (dice_chance(&w->dice, 12000))
             broker_show(w->broker, 1 + dice_roll(&w->dice, 16));
