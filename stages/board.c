@@ -19,20 +19,41 @@ const char *phase_name(enum phase phase)
     return names[phase];
 }
 
+/* Where it stands still when nobody has said so. */
+static const char *stuck_at(enum phase phase)
+{
+    switch (phase) {
+    case PHASE_CLAIMING:
+        return "the group or Redis does not confirm that the partition is ours";
+    case PHASE_LOADING:
+        return "its state does not come out of Redis";
+    case PHASE_RELEASING:
+        return "its last checkpoint is not through";
+    default:
+        return "no scans come from Kafka, though there are more";
+    }
+}
+
 int board_healthy(int32_t partition, int64_t wall_ms, const char **why)
 {
     CHECK(partition >= 0 && partition < BOARD_PARTITIONS_MAX);
     struct board_row *row = &board[partition];
     enum phase phase = (enum phase)row->phase;
 
-    *why = row->why;
+    const char *waits = row->waits;
+
+    *why = row->why != NULL ? row->why : waits;
     if (phase == PHASE_NONE)
         return 1;
     if (phase == PHASE_STOPPED)
         return 0;
     if (phase == PHASE_RUNNING && row->position >= row->high)
         return 1;
-    return wall_ms - row->moved_ms < STUCK_MS;
+    if (wall_ms - row->moved_ms < STUCK_MS)
+        return 1;
+    if (*why == NULL)
+        *why = stuck_at(phase);
+    return 0;
 }
 
 void board_clear(int32_t partition)
@@ -43,5 +64,5 @@ void board_clear(int32_t partition)
     row->phase = PHASE_NONE;
     row->position = row->stored = row->committed = row->low = row->high = 0;
     row->clock_ms = row->records = row->epoch = row->moved_ms = 0;
-    row->why = NULL;
+    row->why = row->waits = NULL;
 }

@@ -30,7 +30,8 @@ struct board_row {
     _Atomic int64_t records;        /* parcels in the table                         */
     _Atomic int64_t epoch;
     _Atomic int64_t moved_ms;       /* wall time of the last progress or of being at the end */
-    _Atomic(const char *) why;      /* what it waits for or why it stopped; static or kept    */
+    _Atomic(const char *) why;      /* why it stopped, static or kept; source_kafka           */
+    _Atomic(const char *) waits;    /* what its checkpoint waits for, static; checkpoint      */
 };
 
 extern struct board_row board[BOARD_PARTITIONS_MAX];
@@ -38,7 +39,8 @@ extern _Atomic int board_partitions;   /* of the scan topic; 0 = not known yet *
 
 const char *phase_name(enum phase);   /* "running" */
 
-/* Partition is alive: at its end, or moved within 30 s, or was just assigned. */
+/* Partition is alive: at its end, or moved within 30 s, or was just assigned.  *why: what
+ * stopped it or holds it up, NULL = nothing; never NULL when it is not alive. */
 int  board_healthy(int32_t partition, int64_t wall_ms, const char **why);
 void board_clear(int32_t partition);
 

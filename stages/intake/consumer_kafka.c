@@ -34,6 +34,12 @@ enum {
     AHEAD = 4                   /* messages prefetched into the processor's cache         */
 };
 
+/* Who slept for half of the shortest session that brokers grant by default may be out of the
+ * group.  A static member's commit under its old name is then fatal for librdkafka: it is given
+ * time to find out first. */
+#define ASLEEP_NS 3000000000ull
+#define AWAKE_NS  1000000000ull
+
 struct feed {
     rd_kafka_queue_t *queue;    /* NULL: never assigned                                   */
     bool              open;     /* where to begin has been said                           */
@@ -56,6 +62,7 @@ struct client {
     rd_kafka_event_t *receipt;       /* of a commit, being told partition by partition     */
     int               receipt_next;
     rd_kafka_topic_partition_list_t *commits;   /* to be sent with the next poll          */
+    uint64_t          polled_ns, commit_ns;     /* boot time: last poll; no commit before  */
     bool              typed;         /* the kind of timestamps has been looked at          */
     int32_t           count;
     int32_t           given[PARTITIONS_MAX];    /* last assignment                        */
@@ -122,21 +129,36 @@ int consumer_open_kafka(const struct config *config, void (*wake)(void *), void 
 
 /* ── events ── */
 
+static void drop_commits(struct client *client)
+{
+    rd_kafka_topic_partition_list_destroy(client->commits);
+    client->commits = rd_kafka_topic_partition_list_new(1);
+}
+
 /* What was asked or committed before is no longer waited for. */
 static void new_tenure(struct client *client)
 {
     client->tenure++;
+    drop_commits(client);
     inquirer_forget(client->inquirer);
 }
 
 static void send_commits(struct client *client)
 {
-    if (client->commits->cnt == 0)
+    if (client->commits->cnt == 0 || client->polled_ns < client->commit_ns)
         return;
     (void)rd_kafka_commit_queue(client->rk, client->commits, client->events, NULL,
                                 (void *)client->tenure);
-    rd_kafka_topic_partition_list_destroy(client->commits);
-    client->commits = rd_kafka_topic_partition_list_new(1);
+    drop_commits(client);
+}
+
+static void notice_sleep(struct client *client)
+{
+    uint64_t boot_ns = clock_boot_ns();
+
+    if (client->polled_ns != 0 && boot_ns - client->polled_ns > ASLEEP_NS)
+        client->commit_ns = boot_ns + AWAKE_NS;
+    client->polled_ns = boot_ns;
 }
 
 static enum consumer_error commit_error(rd_kafka_resp_err_t error)
@@ -236,16 +258,14 @@ static bool tell_rebalance(struct client *client, rd_kafka_event_t *rebalance,
     return true;
 }
 
-static bool tell_error(struct client *client, rd_kafka_event_t *trouble,
-                       struct consumer_event *event)
+/* An event of any kind may be the news of it: a consumer's own come as messages. */
+static bool tell_fatal(const struct client *client, struct consumer_event *event)
 {
-    char text[128];
-
-    if (rd_kafka_event_error(trouble) != RD_KAFKA_RESP_ERR__FATAL) {
-        log_debug(ROOM, "%s", rd_kafka_event_error_string(trouble)); /* also in its own log */
-        return false;
-    }
+    char                text[128];
     rd_kafka_resp_err_t error = rd_kafka_fatal_error(client->rk, text, sizeof text);
+
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return false;
     *event = (struct consumer_event){.kind = CONSUMER_FATAL};
     (void)snprintf(event->text, sizeof event->text, "%s: %s", rd_kafka_err2name(error), text);
     return true;
@@ -266,10 +286,10 @@ static bool tell_event(struct client *client, rd_kafka_event_t *arrival,
     case RD_KAFKA_EVENT_REBALANCE:
         told = tell_rebalance(client, arrival, event);
         break;
-    case RD_KAFKA_EVENT_ERROR:
-        told = tell_error(client, arrival, event);
-        break;
     default:
+        if (rd_kafka_event_type(arrival) == RD_KAFKA_EVENT_ERROR)   /* also in its own log */
+            log_debug(ROOM, "%s", rd_kafka_event_error_string(arrival));
+        told = tell_fatal(client, event);
         break;
     }
     rd_kafka_event_destroy(arrival);
@@ -280,6 +300,7 @@ static bool poll_event(void *self, struct consumer_event *event)
 {
     struct client *client = self;
 
+    notice_sleep(client);
     send_commits(client);
     if (tell_receipt(client, event) || tell_gap(client, event))
         return true;
@@ -372,8 +393,7 @@ static void commit(void *self, int32_t partition, int64_t offset, const char *me
     size_t                      length = strlen(metadata);
     rd_kafka_topic_partition_t *part;
 
-    if (rd_kafka_topic_partition_list_find(client->commits, client->topic, partition) != NULL)
-        send_commits(client);
+    rd_kafka_topic_partition_list_del(client->commits, client->topic, partition);
     part = rd_kafka_topic_partition_list_add(client->commits, client->topic, partition);
     part->offset = offset;
     part->metadata = rd_kafka_mem_malloc(client->rk, length); /* the list frees it */

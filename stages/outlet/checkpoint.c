@@ -13,6 +13,7 @@
  * than the believed one has lost the partition: it writes and sends nothing more
  * until track has claimed it again.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "pipeline/check.h"
@@ -44,6 +45,10 @@ static const struct metric_info info_paused = {
     "pauses_total", "Times this process was away so long that it looked at mark first.",
     METRIC_COUNTER};
 
+static const struct metric_info info_refused = {
+    "redis_refused_total", "Requests that Redis refused: oom, readonly, misconf (disk), other.",
+    METRIC_COUNTER};
+
 static int checkpoint_init(struct stage *stage, const struct config *config)
 {
     struct checkpoint *x = stage_state(stage);
@@ -55,6 +60,13 @@ static int checkpoint_init(struct stage *stage, const struct config *config)
     x->lost = metric_open(&info_lost, "");
     x->asked = metric_open(&info_asked, "");
     x->paused = metric_open(&info_paused, "");
+    for (int i = 0; i < REFUSALS; i++) {
+        char labels[48];
+
+        snprintf(labels, sizeof labels, "worker=\"%u\",kind=\"%s\"", stage_index(stage),
+                 refusal_names[i]);
+        x->refused[i] = metric_open(&info_refused, labels);
+    }
     x->turned_ns = clock_boot_ns();
     return 0;
 }

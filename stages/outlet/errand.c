@@ -12,10 +12,22 @@
 #include "pipeline/ledger.h"
 #include "pipeline/log.h"
 #include "pipeline/metric.h"
+#include "stages/board.h"
 #include "stages/outlet/seat.h"
 
+#define UNREADY_NS   5000000000ull   /* a cut that waits longer for Kafka says so */
 #define RETRY_NS_MIN 50000000ull
 #define RETRY_NS_MAX 2000000000ull
+
+const char *const refusal_names[REFUSALS] = {
+    [REFUSAL_MEMORY] = "oom", [REFUSAL_READONLY] = "readonly", [REFUSAL_DISK] = "misconf",
+    [REFUSAL_OTHER] = "other",
+};
+
+static void seat_waits(const struct seat *seat, const char *what)
+{
+    atomic_store(&board[seat->partition].waits, what);
+}
 
 void errand_finish(struct stage *stage, struct seat *seat, enum request_answer answer)
 {
@@ -24,7 +36,9 @@ void errand_finish(struct stage *stage, struct seat *seat, enum request_answer a
     request->answer = (uint8_t)answer;
     request->mark = seat->mark;
     seat->step = STEP_NONE;
-    seat->wait_ns = 0;
+    seat->wait_ns = seat->unready_ns = 0;
+    if (answer == REQUEST_APPLIED)
+        seat_waits(seat, NULL);
     stage_finish(stage, &seat->errand, OUTCOME_DONE);
 }
 
@@ -53,6 +67,15 @@ static void request_write(struct request *request, const struct mark *from,
     if (from->epoch != 0)
         mark_print(from, request->expected);
     mark_print(to, request->wanted);
+}
+
+/* Not ready again: said once it has taken long. */
+static void cut_unready(struct seat *seat, uint64_t now_ns)
+{
+    if (seat->unready_ns == 0)
+        seat->unready_ns = now_ns;
+    else if (now_ns - seat->unready_ns > UNREADY_NS)
+        seat_waits(seat, "Kafka has not acknowledged all that was sent to it");
 }
 
 static bool cut_ready(const struct seat *seat)
@@ -103,8 +126,10 @@ int errand_send(struct stage *stage, struct seat *seat, uint64_t now_ns)
         request_write(request, &seat->mark, &seat->next);
         break;
     case STEP_CUT_WAIT:
-        if (!cut_ready(seat))
+        if (!cut_ready(seat)) {
+            cut_unready(seat, now_ns);
             return 0;
+        }
         seat->step = STEP_CUT_WRITE;
         /* fall through */
     case STEP_CUT_WRITE:
@@ -235,12 +260,37 @@ static void pass_answer(struct stage *stage, struct seat *seat, struct request *
     }
 }
 
-/* Bad answers are told once per back-off, so that a person knows what Redis says. */
-static void errand_complain(const struct seat *seat, const struct request *request)
+static enum refusal refusal_of(const char *text)
 {
-    if (request->answer == REQUEST_REFUSED)
-        log_warning("checkpoint", "partition %d: Redis refuses: %s; trying again",
-                    seat->partition, request->text);
+    if (strncmp(text, "OOM", 3) == 0)
+        return REFUSAL_MEMORY;
+    if (strncmp(text, "READONLY", 8) == 0)
+        return REFUSAL_READONLY;
+    return strncmp(text, "MISCONF", 7) == 0 ? REFUSAL_DISK : REFUSAL_OTHER;
+}
+
+/* Bad answers are told once per back-off, so that a person knows what Redis says. */
+static void errand_complain(struct stage *stage, const struct seat *seat,
+                            const struct request *request)
+{
+    static const char *const sentences[REFUSALS] = {
+        [REFUSAL_MEMORY] = "Redis refuses: OOM, it is out of memory (maxmemory)",
+        [REFUSAL_READONLY] = "Redis refuses: READONLY, it is a replica",
+        [REFUSAL_DISK] = "Redis refuses: MISCONF, it cannot write to its disk",
+        [REFUSAL_OTHER] = "Redis refuses, as the log says",
+    };
+    struct checkpoint *x = stage_state(stage);
+
+    if (request->answer == REQUEST_UNKNOWN || request->answer == REQUEST_UNSENT)
+        seat_waits(seat, "Redis does not answer");
+    if (request->answer != REQUEST_REFUSED)
+        return;
+    enum refusal refusal = refusal_of(request->text);
+
+    metric_add(x->refused[refusal], 1);
+    seat_waits(seat, sentences[refusal]);
+    log_warning("checkpoint", "partition %d: Redis refuses: %s; trying again", seat->partition,
+                request->text);
 }
 
 void errand_answered(struct stage *stage, struct seat *seat, uint64_t now_ns)
@@ -253,7 +303,7 @@ void errand_answered(struct stage *stage, struct seat *seat, uint64_t now_ns)
         errand_finish(stage, seat, REQUEST_GONE);
         return;
     }
-    errand_complain(seat, request);
+    errand_complain(stage, seat, request);
     switch (seat->step) {
     case STEP_CLAIM_LOOK:
     case STEP_CLAIM_WRITE:

@@ -28,6 +28,9 @@ enum step {
     STEP_PASS          /* READ or LOOK: handed on as it is                              */
 };
 
+/* What Redis says when it takes no writes; told apart for the person who has to act. */
+enum refusal { REFUSAL_MEMORY, REFUSAL_READONLY, REFUSAL_DISK, REFUSAL_OTHER, REFUSALS };
+
 enum seat_state { SEAT_CLAIMING, SEAT_OWNED, SEAT_LOST };
 
 /* One partition in this worker's hands. */
@@ -42,6 +45,7 @@ struct seat {
     enum step      step;
     bool           away;           /* the errand is at store_redis                       */
     uint64_t       retry_ns, wait_ns; /* not before; back-off                            */
+    uint64_t       unready_ns;     /* since when the cut waits for acknowledgements, 0 = not */
     struct batch  *deferred, **deferred_end; /* outputs waiting for a cut, by `kept`       */
     uint64_t       applied;        /* ordinal of the last cut applied                    */
     struct batch  *probe;          /* our own LOOK after a pause, at store_redis          */
@@ -55,7 +59,7 @@ struct checkpoint {
     int32_t        owned[SEATS_MAX]; /* partitions with a seat                       */
     uint32_t       owned_count;
     uint64_t       turned_ns;             /* boot time of the last turn                   */
-    struct metric *applied, *lost, *asked, *paused;
+    struct metric *applied, *lost, *asked, *paused, *refused[REFUSALS];
 };
 
 /* The seat of a batch's partition and assignment, or NULL: it is of one that is over. */
@@ -77,6 +81,7 @@ void errand_finish(struct stage *, struct seat *, enum request_answer);
 void errand_answered(struct stage *, struct seat *, uint64_t now_ns);
 /* The request asks whether mark is as `expected`. */
 void request_look(struct request *, const char *expected);
+extern const char *const refusal_names[REFUSALS];   /* of the metric: "oom" */
 void seat_retry_later(struct seat *, uint64_t now_ns);
 
 #endif

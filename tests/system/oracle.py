@@ -85,6 +85,8 @@ class Oracle:
         self.differences = collections.Counter()
         self.examples = collections.defaultdict(list)
         self.compared = collections.Counter()
+        self.lost = self.invented = 0   # scans and dead letters
+        self.told = []                  # (what, id, epoch, partition, at_ms), as it was sent
 
     # Saying what is wrong.
 
@@ -116,7 +118,8 @@ class Oracle:
 
     def compare(self, counters=None):
         """counters: the instance's metrics, where one instance has read the whole log once."""
-        log = read_topic(self.brokers, self.stand.scans)
+        log = {p: messages for p, messages in read_topic(self.brokers, self.stand.scans).items()
+               if p < self.stand.partitions}
         self.views = {p: self.settled_view(p) for p in log}
         self.folds = {p: self.fold_partition(p, log) for p in log}
         for partition, view in self.views.items():
@@ -171,6 +174,8 @@ class Oracle:
         for number in sorted(folded.parcels.keys() | view.records.keys()):
             found, parcel = view.records.get(number), folded.parcels.get(number)
             if found is None or parcel is None:
+                self.lost += len(parcel.history) if parcel else 0
+                self.invented += len(found.history) if found else 0
                 self.same("records", parcel and (parcel.life, parcel.state),
                           found and (found.life, fold.STATES[found.state]), number)
                 continue
@@ -191,6 +196,8 @@ class Oracle:
         entries = [(at, view.names.get(place, ""), code, retracts, merged)
                    for at, place, code, retracts, merged in found.history]
         self.same("records: history", expected, entries, number)
+        self.lost += len(set(expected) - set(entries))
+        self.invented += len(set(entries) - set(expected))
         self.same("records: attempts", min(parcel.attempts, 255), found.attempts, number)
         for name in ("at", "next", "origin", "dest", "carrier"):
             self.same(f"records: {name}", getattr(parcel, name),
@@ -238,6 +245,8 @@ class Oracle:
                 self.holds("alerts: sequence rises", last.get((ident, epoch), 0) < sequence,
                            f"{ident}: {last.get((ident, epoch))} then {sequence} in {epoch}")
                 last[ident, epoch] = sequence
+                self.told.append(("alert", (ident, sequence), epoch, value["partition"],
+                                  message.at_ms))
                 before = self.changes[ident].get(sequence)
                 if before is not None:      # a repeat after a crash says the same
                     for name in ("type", "state", "severity", "parcel", "life", "at"):
@@ -297,6 +306,8 @@ class Oracle:
                 self.holds("etas: sequence rises", last.get(about, 0) < value["sequence"],
                            f"{about}: {last.get(about)} then {value['sequence']}")
                 last[about] = value["sequence"]
+                self.told.append(("eta", (*about[:2], value["sequence"]), value["epoch"],
+                                  record.murmur2(message.key) % len(self.views), message.at_ms))
                 self.holds("etas: P50 is not after P90", not value.get("p50") or
                            value["p50"] <= value["p90"], json.dumps(value))
 
@@ -334,9 +345,24 @@ class Oracle:
                 self.same("dead letters: key", original.key, message.key, str(where))
                 rest = [h for h in message.headers if h in original.headers]
                 self.same("dead letters: headers", original.headers, rest, str(where))
+        self.lost += len(expected.keys() - found)
+        self.invented += len(found - expected.keys())
         for where in sorted(expected.keys() | found):
             self.same("dead letters", expected.get(where), expected.get(where)
                       if where in found else None, str(where))
+
+    def repeats(self):
+        """(alerts and ETAs sent more than once, how far before its sender's end the oldest of
+        them was first sent, in seconds): what a successor had to read again."""
+        first, ended, count, reach_ms = {}, {}, 0, 0
+        for _, _, epoch, partition, at_ms in self.told:
+            ended[epoch, partition] = max(ended.get((epoch, partition), 0), at_ms)
+        for what, ident, epoch, partition, at_ms in sorted(self.told, key=lambda t: t[4]):
+            known = first.setdefault((what, ident), (epoch, at_ms))
+            if known[0] != epoch:
+                count += 1
+                reach_ms = max(reach_ms, ended[known[0], partition] - known[1])
+        return count, reach_ms / 1000
 
     # What others see of the position.
 

@@ -1,289 +1,60 @@
 """scenarios - Peakline against a real Kafka and a real Redis, judged by the oracle.
 
-    tests/system/run [--data DIR] [--seed N] [--keep] [NAME...]
+    tests/system/run [--data DIR] [--seed N] [--keep] [--all | NAME...]
     tests/system/run --list
 
 Each scenario has its own topics, groups and Redis; the broker is shared.  --keep leaves the
 directories (logs, Redis, Kafka) where they are and says so.
 """
 import argparse
+import importlib
 import os
-import random
 import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
 import traceback
 
-SECONDS_MAX = 150
-# For a replay of two years in seconds: nothing is forgotten, since when it could be depends on
-# how soon the broker acknowledges a parcel's last alerts.
-KEPT = {"retention.linger": "1000d", "retention.terminal": "1000d", "retention.idle": "1000d"}
+SECONDS_MAX = 240
+# name, module and function, whether it belongs to the short set, what happens
+SCENARIOS = [
+    ("oracle", "on_input.oracle_itself", True,
+     "the oracle against planted mistakes: it names each"),
+    ("poison", "on_input.poison", True,
+     "1 % of the messages are no scans: each stands in the dead-letter topic, unchanged"),
+    ("kill9", "on_process.kill9", True,
+     "two instances, killed -9 at random moments while scans flow"),
+    ("redis-restart", "on_redis.restart", True,
+     "Redis loses everything, by FLUSHALL and by a restart: the view is rebuilt"),
+    ("drain", "on_process.drain", True,
+     "SIGTERM in full flow: exit 0, and whoever goes on repeats nothing"),
+    ("olist", "on_input.olist", True,
+     "real orders on the event clock; a run killed -9 ends as an undisturbed one does"),
+    ("future", "on_input.future", True, "records stamped up to fifty years ahead"),
+    ("partitions", "on_input.partitions_added", True,
+     "partitions added: noticed and refused, nothing is split"),
+    ("kill9-loop", "on_process.kill9_loop", False, "kill -9, at least fifty times under load"),
+    ("sigterm-loop", "on_process.sigterm_loop", False, "SIGTERM, again and again: no repeats"),
+    ("sigstop", "on_process.sigstop", False,
+     "asleep beyond the session, awake when the other has taken over"),
+    ("both-killed", "on_process.both_killed", False, "both instances killed -9 at once"),
+    ("rolling", "on_process.rolling", False,
+     "two instances restarted in turn: at most 5 s without progress, no repeats"),
+    ("memory", "on_process.out_of_memory", False, "the process gets no more memory"),
+    ("broker", "on_input.broker_restart", False, "Kafka killed -9 and restarted"),
+    ("burst", "on_input.burst", False, "ten times the rate"),
+    ("redis-aof", "on_redis.aof", False, "Redis loses the last second of its file, and restarts"),
+    ("redis-replica", "on_redis.replica", False, "a replica that lags is promoted"),
+    ("redis-cut", "on_redis.cut", False, "connections cut in the middle of requests and answers"),
+    ("redis-slow", "on_redis.slow", False, "Redis answers late, thinly, in pieces, or not at all"),
+    ("redis-away", "on_redis.away", False,
+     "Redis is away: partitions hold, /ready says so after 30 s, and all goes on"),
+    ("redis-maxmemory", "on_redis.maxmemory", False, "Redis is out of memory: OOM"),
+    ("redis-readonly", "on_redis.readonly", False, "Redis takes no writes: READONLY"),
+    ("redis-disk", "on_redis.disk_full", False, "Redis' disk is full: MISCONF"),
+]
 
-
-class Skipped(Exception):
-    """Why a scenario cannot run here."""
-
-
-def check(true, what):
-    if not true:
-        raise stand.Failed(what)
-
-
-def judged(it, group, counters=None):
-    """The oracle's comparison, printed; Failed when anything differs."""
-    judge = oracle.Oracle(it, group)
-    wrong = judge.compare(counters)
-    print(judge.report())
-    check(not wrong, f"{wrong} differences from the oracle")
-    check(judge.compared["records"] > 0, "no record was compared")
-    return judge
-
-
-def finish(instance):
-    """Waits until all that is in the log is in Redis, and every alert of it was sent."""
-    it, group = instance.stand, instance.group
-
-    def sent():
-        instance.running()
-        views = [oracle.View(it.redis, it.key(group, p, "")[:-1]) for p in range(it.partitions)]
-        return not any(r.unsent for view in views for r in view.records.values())
-    instance.finish()
-    stand.until("every alert sent", 20, sent, 0.5)
-
-
-def background(work):
-    """Runs work() beside the scenario; join() raises what it raised."""
-    class Worker(threading.Thread):
-        failure = None
-
-        def run(self):
-            try:
-                work()
-            except Exception as error:      # pylint: disable=broad-except
-                self.failure = error
-
-        def finish(self):
-            self.join()
-            if self.failure is not None:
-                raise self.failure
-    worker = Worker(daemon=True)
-    worker.start()
-    return worker
-
-
-def paced(seconds, count):
-    """A pause for Stand.produce that spreads `count` messages over `seconds`."""
-    began = time.monotonic()
-    return lambda sent: time.sleep(max(0, began + seconds * sent / count - time.monotonic()))
-
-
-# ── The scenarios ────────────────────────────────────────────────────────────
-
-def poison(new, options):
-    """1 % of the messages are no scans: each stands in the dead-letter topic, unchanged"""
-    it = new(partitions=3)
-    hard = list(traffic.Traffic(options.seed, 1500, broken=0.01).messages())
-    rng = random.Random(options.seed)
-    for kind in range(len(traffic.BROKEN)):     # every kind at least once
-        key, value = traffic.BROKEN[kind](rng, int(time.time()))
-        hard.insert(rng.randrange(len(hard)), traffic.Message(key, value, [("kind", b"%d" % kind)]))
-    for wrong in rng.sample(range(len(hard)), 3):    # and away from home
-        home = record.murmur2(hard[wrong].key) % 3
-        hard[wrong].partition = (home + 1) % 3
-    group = "poison"
-    instance = it.start(group)
-    it.produce(hard)
-    it.peakload("generate", "--brokers", it.broker.address, "--topic", it.scans,
-                "--rate", "20000", "--seconds", "5", "--broken", "0.01",
-                "--seed", str(options.seed))
-    finish(instance)
-    counters = instance.metrics()
-    check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
-    judge = judged(it, group, counters)
-    check(sum(f.counts["dead"] for f in judge.folds.values()) > 1000, "too few broken messages")
-
-
-def kill9(new, options):
-    """two instances, killed -9 at random moments while scans flow"""
-    it, rng = new(), random.Random(options.seed)
-    messages = list(traffic.Traffic(options.seed, 3000, broken=0.003).messages())
-    group = "kill9"
-    settings = {"checkpoint.interval": "200ms", "runners.workers": 2}
-    running = {label: it.start(group, label, **settings) for label in "ab"}
-    producing = background(lambda: it.produce(messages, paced(30, len(messages))))
-    kills = 0
-    while producing.is_alive():
-        time.sleep(rng.uniform(0.5, 4))
-        label = rng.choice("ab")
-        running[label].running()
-        running[label].kill()
-        kills += 1
-        running[label] = it.start(group, label, **settings)
-    producing.finish()
-    finish(running["a"])
-    for instance in running.values():
-        check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
-    print(f"killed {kills} times")
-    check(kills >= 5, "hardly killed at all")
-    judged(it, group)
-
-
-def redis_restart(new, options):
-    """Redis loses everything, by FLUSHALL and by a restart: the view is rebuilt"""
-    it = new()
-    messages = list(traffic.Traffic(options.seed, 2000, broken=0.003).messages())
-    group = "view"
-    instance = it.start(group)
-    producing = background(lambda: it.produce(messages, paced(20, len(messages))))
-    stand.until("a first checkpoint", 30, lambda: sum(it.offsets(group)) > 1000)
-    time.sleep(3)
-    it.redis.flushall()
-    stand.until("the view rebuilt after FLUSHALL", 30, lambda: sum(it.offsets(group)) > 1000)
-    time.sleep(3)
-    it.redis_stop()
-    time.sleep(2)
-    it.redis_start()
-    stand.until("the view rebuilt after a restart", 40, lambda: sum(it.offsets(group)) > 1000)
-    producing.finish()
-    finish(instance)
-    it.redis.flushall()         # once more, with nothing left to read
-    finish(instance)
-    check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
-    judged(it, group)
-
-
-def drain(new, options):
-    """SIGTERM in full flow: exit 0, and whoever goes on repeats nothing"""
-    it = new()
-    messages = list(traffic.Traffic(options.seed, 2000, broken=0.003).messages())
-    group = "drain"
-    producing = background(lambda: it.produce(messages, paced(12, len(messages))))
-    stops = 0
-    while producing.is_alive() or stops < 3:
-        instance = it.start(group)
-        before = sum(it.offsets(group))
-        stand.until("progress", 30, lambda: instance.running() and (
-            sum(it.offsets(group)) > before or not producing.is_alive()))
-        time.sleep(1.5)
-        status = instance.stop()
-        check(status == 0, f"SIGTERM: exit {status}\n{instance.tail()}")
-        stops += 1
-    producing.finish()
-    for moment in (0.05, 0.2, 0.5):     # in the middle of starting
-        instance = it.start(group)
-        time.sleep(moment)
-        status = instance.stop()
-        check(status in (0, -signal.SIGTERM), f"SIGTERM after {moment} s: exit {status}")
-    instance = it.start(group)
-    finish(instance)
-    check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
-    judged(it, group)
-    repeats = 0
-    for kind, ident in (("alerts", lambda m: dict(m.headers)["ce_id"]),
-                        ("dead_letters", lambda m: (dict(m.headers)["source-partition"],
-                                                    dict(m.headers)["source-offset"]))):
-        topic = oracle.read_topic(it.broker.address, it.outputs(group)[kind])
-        seen = [ident(m) for messages in topic.values() for m in messages]
-        repeats += len(seen) - len(set(seen))
-        check(seen, f"no {kind} at all")
-    print(f"stopped {stops + 1} times, {repeats} outputs repeated")
-    check(repeats == 0, f"{repeats} outputs were sent twice, though every stop was clean")
-
-
-def olist(new, options):
-    """real orders on the event clock; a run killed -9 ends as an undisturbed one does"""
-    events = os.path.join(options.data, "olist_events.csv")
-    if not os.path.exists(events):
-        raise Skipped(f"no data folder ({options.data}; --data DIR)")
-    it = new()
-    settings = {"clock.mode": "event", "checkpoint.interval": "100ms", **KEPT}
-    killed = it.start("killed", **settings)
-    mapping = os.path.join(stand.ROOT, "bench/peakload/mappings/olist.yaml")
-    replay = background(lambda: it.peakload(
-        "replay", events, "--mapping", mapping, "--brokers", it.broker.address,
-        "--topic", it.scans, "--rate", "2500"))
-    kills = 0
-    while replay.is_alive():
-        before = sum(it.offsets("killed"))
-        stand.until("progress", 30, lambda: killed.running() and (
-            sum(it.offsets("killed")) > before or not replay.is_alive()))
-        time.sleep(0.7)
-        killed.kill()
-        kills += 1
-        killed = it.start("killed", **settings)
-    replay.finish()
-    finish(killed)
-    calm = it.start("calm", **settings)
-    finish(calm)
-    counters = calm.metrics()
-    for instance in (killed, calm):
-        check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
-    print(f"killed {kills} times")
-    check(kills >= 2, "hardly killed at all")
-    undisturbed = judged(it, "calm", counters)
-    disturbed = judged(it, "killed")
-    for what, one, other in (
-            ("stored", oracle.state_of(undisturbed.views), oracle.state_of(disturbed.views)),
-            ("alerts", oracle.alerts_of(undisturbed.changes), oracle.alerts_of(disturbed.changes))):
-        count, examples = oracle.difference(one, other)
-        print(f"compared {len(one):8} {what}, undisturbed and killed: {count} differ")
-        check(count == 0, f"{what} differ:\n" + "\n".join(examples))
-
-
-def oracle_itself(new, options):
-    """the oracle against planted mistakes: it names each"""
-    it = new(partitions=2)
-    group = "canary"
-    it.produce(traffic.Traffic(options.seed, 150, broken=0.02).messages())
-    instance = it.start(group)
-    finish(instance)
-    check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
-    judge = judged(it, group)
-    view = judge.views[0]
-    number = next(n for n, r in view.records.items() if r.history)
-    bucket = f"{view.tag}:b{view.bucket[number]:08x}"
-    packed = view.packed[number]
-    mark = it.redis.get(f"{view.tag}:mark").decode().split(" ")
-
-    def changed(at):
-        return packed[:at] + bytes([packed[at] ^ 1]) + packed[at + 1:]
-
-    def set_mark(place, by):
-        words = list(mark)
-        words[place] = str(int(words[place]) + by)
-        it.redis.set(f"{view.tag}:mark", " ".join(words))
-    planted = {
-        "a record gone": lambda: it.redis.hdel(bucket, number),
-        "a record too many": lambda: it.redis.hset(bucket, "X1", packed),
-        "another life": lambda: it.redis.hset(bucket, number, changed(4)),
-        "another entry": lambda: it.redis.hset(bucket, number, changed(
-            48 + max(0, len(number) - 16) + 6)),
-        "another time": lambda: it.redis.hset(bucket, number, changed(28)),
-        "a mark behind": lambda: set_mark(6, -1), "a miscount": lambda: set_mark(8, 1),
-        "an alert left open": lambda: it.redis.hset(
-            f"{view.tag}:open", "f" * 16, '{"sequence":1,"type":"lost","parcel":"X"}'),
-        "a name twice": lambda: it.redis.hset(f"{view.tag}:names", "p:1", view.names[2]),
-    }
-    for what, plant in planted.items():
-        saved = {key: it.redis.dump(key) for key in it.redis.keys("*")}
-        plant()
-        wrong = oracle.Oracle(it, group).compare()
-        print(f"planted {what}: {wrong} differences")
-        check(wrong, f"the oracle did not see {what}")
-        it.redis.flushall()
-        for key, value in saved.items():
-            it.redis.restore(key, 0, value)
-    judged(it, group)
-
-
-SCENARIOS = {"oracle": oracle_itself, "poison": poison, "kill9": kill9,
-             "redis-restart": redis_restart, "drain": drain, "olist": olist}
-
-
-# ── Running them ─────────────────────────────────────────────────────────────
 
 class Timeout(BaseException):
     """A scenario takes too long, or the whole run is to end."""
@@ -303,8 +74,10 @@ def run_one(name, broker, folder, options):
     signal.signal(signal.SIGALRM, late)
     signal.alarm(SECONDS_MAX)
     try:
-        SCENARIOS[name](new, options)
-    except Skipped as reason:
+        _, place, _, _ = next(row for row in SCENARIOS if row[0] == name)
+        module, function = place.split(".")
+        getattr(importlib.import_module(module), function)(new, options)
+    except trial.Skipped as reason:
         passed, why = None, str(reason)
     except (Exception, Timeout):        # pylint: disable=broad-except
         passed, why = False, traceback.format_exc(limit=4)
@@ -328,8 +101,9 @@ def run_one(name, broker, folder, options):
 
 def main():
     parser = argparse.ArgumentParser(prog="tests/system/run", description=__doc__.split("\n\n")[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios; default all")
-    parser.add_argument("--list", action="store_true", help="names them")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios; default a short set")
+    parser.add_argument("--all", action="store_true", help="all of them (forty minutes)")
+    parser.add_argument("--list", action="store_true", help="names them; * = of the short set")
     parser.add_argument("--data", default=os.environ.get("PEAKLINE_DATA", os.path.join(
         os.path.dirname(os.path.abspath(__file__)), "../../../shared/data")),
         help="folder of real event data")
@@ -338,10 +112,10 @@ def main():
     options = parser.parse_args()
     options.data = os.path.abspath(options.data)
     if options.list:
-        for name, scenario in SCENARIOS.items():
-            print(f"{name:16} {scenario.__doc__}")
+        for name, _, short, what in SCENARIOS:
+            print(f"{name:16} {'*' if short else ' '} {what}")
         return 0
-    unknown = [name for name in options.names if name not in SCENARIOS]
+    unknown = [name for name in options.names if name not in [row[0] for row in SCENARIOS]]
     if unknown:
         parser.error(f"no scenario {unknown[0]}; --list names them")
 
@@ -353,7 +127,7 @@ def main():
     broker, tally = None, {True: 0, False: 0, None: 0}
     try:
         broker = stand.Broker(folder)
-        for name in options.names or SCENARIOS:
+        for name in options.names or [row[0] for row in SCENARIOS if row[2] or options.all]:
             tally[run_one(name, broker, folder, options)] += 1
     finally:
         if broker is not None:
@@ -369,11 +143,9 @@ def main():
 
 def load_parts():
     """What needs packages that --list does not."""
-    global oracle, record, stand, traffic       # pylint: disable=global-statement
-    import oracle
-    import record
+    global stand, trial       # pylint: disable=global-statement
     import stand
-    import traffic
+    import trial
 
 
 if __name__ == "__main__":

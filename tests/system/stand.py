@@ -61,8 +61,18 @@ class Broker:
 
     def __init__(self, folder):
         self.folder = folder
-        self.address = service("kafka", "start", folder)["broker"]
+        self.start()
         self.admin = AdminClient({**QUIET, "bootstrap.servers": self.address})
+
+    def start(self):
+        """Also again after kill() or stop(): with the same data and ports."""
+        started = service("kafka", "start", self.folder)
+        self.address, self.pid = started["broker"], int(started["pid"])
+
+    def kill(self):
+        os.kill(self.pid, signal.SIGKILL)
+        while os.path.exists(f"/proc/{self.pid}/fd"):
+            time.sleep(0.05)
 
     def create(self, topics):
         """topics: {name: (partitions, settings)}"""
@@ -83,9 +93,12 @@ class Stand:
         self.partitions = partitions
         self.scans = f"{name}-scans"
         self.instances, self.groups = [], set()
+        self.delivered = [0] * partitions   # of each partition, what the broker has taken
+        self.at_end = []                    # what else close() has to do
         os.makedirs(folder, exist_ok=True)
         broker.create({self.scans: (partitions, {"max.message.bytes": "2000000"})})
         self.redis_start()
+        self.redis_address = f"unix:{self.redis_socket}"    # as instances are told it
 
     def outputs(self, group):
         """{kind: topic}: each group has outputs of its own, so that two can be compared."""
@@ -100,17 +113,30 @@ class Stand:
             self.groups.add(group)
         return topics
 
-    def redis_start(self):
-        self.redis_socket = service("redis", "start", self.folder)["socket"]
-        self.redis = redis.Redis(unix_socket_path=self.redis_socket)
+    def redis_start(self, *words):
+        """words: for deploy/services/redis; also again after redis_stop() or redis_kill()."""
+        self.redis_at(self.folder, service("redis", "start", self.folder, *words))
+
+    def redis_at(self, folder, started):
+        """The view is there from now on: what deploy/services/redis printed of it."""
+        self.redis_folder, self.redis_socket = folder, started["socket"]
+        self.redis_pid, self.redis_port = int(started["pid"]), int(started["port"])
+        self.redis = redis.Redis(unix_socket_path=self.redis_socket, socket_timeout=5)
 
     def redis_stop(self):
-        service("redis", "stop", self.folder)
+        service("redis", "stop", self.redis_folder)
+
+    def redis_kill(self):
+        os.kill(self.redis_pid, signal.SIGKILL)
+        while os.path.exists(f"/proc/{self.redis_pid}/fd"):
+            time.sleep(0.02)
 
     def close(self):
         for instance in self.instances:
             instance.kill()
         self.redis_stop()
+        for work in reversed(self.at_end):
+            work()
 
     # The log.
 
@@ -118,9 +144,11 @@ class Stand:
         """Sends all and waits for all; `pause(count)` is called now and then."""
         refused = []
 
-        def done(error, _):
+        def done(error, message):
             if error is not None:
                 refused.append(error)
+            elif message.partition() < len(self.delivered):
+                self.delivered[message.partition()] = message.offset() + 1
         producer = Producer({**QUIET, "bootstrap.servers": self.broker.address,
                              "partitioner": "murmur2",
                              "enable.idempotence": True, "linger.ms": 5,
@@ -128,6 +156,8 @@ class Stand:
         count = 0
         for count, message in enumerate(messages, 1):
             where = {} if message.partition is None else {"partition": message.partition}
+            if message.at_ms is not None:
+                where["timestamp"] = message.at_ms
             while True:
                 try:
                     producer.produce(self.scans, key=message.key, value=message.value,
@@ -135,7 +165,7 @@ class Stand:
                     break
                 except BufferError:
                     producer.poll(0.1)
-            if count % 1000 == 0:
+            if count % 200 == 0:
                 producer.poll(0)
                 if pause is not None:
                     pause(count)
@@ -174,7 +204,7 @@ class Stand:
     def offsets(self, group):
         try:
             return [mark["offset"] if mark else 0 for mark in self.marks(group)]
-        except redis.ConnectionError:
+        except (redis.ConnectionError, redis.TimeoutError):
             return [-1] * self.partitions
 
     # The product.
@@ -196,7 +226,7 @@ class Instance:
             "kafka.brokers": stand.broker.address, "kafka.group": group,
             "kafka.instance": f"{group}-{label}", "kafka.topics.scans": stand.scans,
             **{f"kafka.topics.{kind}": topic for kind, topic in stand.outputs(group).items()},
-            "redis.address": f"unix:{stand.redis_socket}", "http.listen": self.http,
+            "redis.address": stand.redis_address, "http.listen": self.http,
             "rdkafka.consumer.session.timeout.ms": SESSION_MS,
             "rdkafka.consumer.heartbeat.interval.ms": 500, "clock.idle_advance": "false",
             "log.level": "info", "log.form": "text", **settings}
@@ -238,8 +268,11 @@ class Instance:
 
     def ready(self):
         self.running()
+        return self.answers("/ready")
+
+    def answers(self, path="/live"):
         try:
-            self.get("/ready")
+            self.get(path)
             return True
         except (urllib.error.URLError, OSError):
             return False

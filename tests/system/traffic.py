@@ -23,11 +23,12 @@ SERVICES = ("express", "standard", "economy", "global-72h")
 
 @dataclass
 class Message:
-    """What a producer sends; partition None = by the key."""
+    """What a producer sends; partition None = by the key, at_ms None = now."""
     key: bytes
     value: bytes
     headers: list = field(default_factory=list)
     partition: int = None
+    at_ms: int = None
 
 
 def rfc3339(at_s, zone_h=0, fraction=""):

@@ -186,6 +186,34 @@ static void cut_unknown(void **state)
     assert_int_equal(metric_sum("checkpoints_asked_total") - asked, 2);
 }
 
+/* What holds a cut up is on the board as long as it does, and counted. */
+static void told_why(void **state)
+{
+    (void)state;
+    owned();
+    int64_t before = metric_sum("redis_refused_total");
+
+    redis.fault = REFUSED;
+    cut(1, 0, 50);
+    assert_non_null(strstr(board[1].waits, "OOM"));
+    assert_int_equal(metric_sum("redis_refused_total"), before + 1);
+    pass_ms(3000);
+    assert_null(board[1].waits);
+    redis.fault = UNSENT;
+    cut(2, 0, 60);
+    assert_non_null(strstr(board[1].waits, "Redis does not answer"));
+    pass_ms(3000);
+    assert_null(board[1].waits);
+    say(1, OUTPUTS_AT_ONCE, 1, 0);
+    cut(3, 1, 70);
+    pass_ms(4000);
+    assert_null(board[1].waits);                 /* Kafka may take its time */
+    pass_ms(3000);
+    assert_non_null(strstr(board[1].waits, "Kafka"));
+    finish(1, OUTCOME_DONE);
+    assert_null(board[1].waits);
+}
+
 static void expect_lost(void)
 {
     assert_int_equal(answered()->answer, REQUEST_DIFFERS);
@@ -356,7 +384,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(claim_of_nothing), TEST(claim_of_a_mark), TEST(claim_disturbed),
         TEST(claim_unknown), TEST(cut_waits), TEST(cut_before_outputs), TEST(deferred),
-        TEST(cut_unknown), TEST(foreign_mark), TEST(foreign_after_unknown), TEST(mark_gone),
+        TEST(cut_unknown), TEST(told_why), TEST(foreign_mark), TEST(foreign_after_unknown),
+        TEST(mark_gone),
         TEST(looks), TEST(paused), TEST(released), TEST(apart),
     };
 

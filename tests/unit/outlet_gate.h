@@ -12,6 +12,7 @@
 #include "pipeline/graph.h"
 #include "pipeline/log.h"
 #include "pipeline/metric.h"
+#include "stages/board.h"
 #include "stages/kinds.h"
 #include "stages/outlet/outlet.h"
 #include "stages/outlet/output.h"
@@ -20,7 +21,9 @@
 
 enum { PARTITIONS = 4, QUEUE = 64, TO_CHECKPOINT_OUTPUTS = 0, TO_WRITES = 1 };
 
-struct ports ports; /* the room of the real ones is above this one */
+/* The rooms of the real ones are above this one. */
+struct ports ports;
+struct board_row board[BOARD_PARTITIONS_MAX];
 
 /* ── The worker ───────────────────────────────────────────────────────────── */
 

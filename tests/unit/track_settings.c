@@ -125,9 +125,17 @@ static void health(void **state)
     row->position = 5;
     row->high = 6;
     assert_true(board_healthy(7, 1000000 + 29999, &why));
-    row->why = "waits for X";
+    assert_null(why);
+    assert_false(board_healthy(7, 1000000 + 30000, &why));
+    assert_non_null(why);                              /* never without a word */
+    row->waits = "waits for X";
+    assert_true(board_healthy(7, 1000000, &why));
+    assert_string_equal(why, "waits for X");
     assert_false(board_healthy(7, 1000000 + 30000, &why));
     assert_string_equal(why, "waits for X");
+    row->why = "stopped by Y";
+    assert_false(board_healthy(7, 1000000 + 30000, &why));
+    assert_string_equal(why, "stopped by Y");
     row->position = 6;                                 /* read to its end: nothing need move */
     assert_true(board_healthy(7, 9000000, &why));
     row->phase = PHASE_STOPPED;
