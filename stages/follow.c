@@ -233,11 +233,21 @@ static void step_begin(const struct track *t, const struct partition *p,
         s->after.flags |= PARCEL_PARTIAL;
 }
 
+/* When the scan was received: by Kafka, but not later than it is for the partition. */
+static uint32_t received_of(const struct track *t, const struct scan *scan, uint32_t clock_s)
+{
+    uint32_t kafka_s = scan->kafka_ms < 0 ? 0 : (uint32_t)(scan->kafka_ms / 1000);
+
+    return t->clock_by_event || kafka_s < clock_s ? kafka_s : clock_s;
+}
+
 static void step_detect(struct track *t, struct partition *p, const struct scan *scan,
                         struct step *s)
 {
     uint32_t clock_s = clock_of(p);
     struct detect_context context = context_of(t, p, s->after.service, clock_s);
+
+    context.received_s = received_of(t, scan, clock_s);
     struct findings findings;
     struct alert_changes changes;
 

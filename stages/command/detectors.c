@@ -11,7 +11,11 @@
 
 static const char *unit_of(enum threshold_kind kind)
 {
-    return kind == THRESHOLD_DURATION ? "s" : kind == THRESHOLD_PERCENT ? "%" : "";
+    static const char *const units[] = {
+        [THRESHOLD_DURATION] = "s", [THRESHOLD_COUNT] = "", [THRESHOLD_PERCENT] = "%",
+        [THRESHOLD_GRAMS] = "g", [THRESHOLD_METRES] = "m"};
+
+    return units[kind];
 }
 
 static void print_value(const struct threshold *threshold, int64_t value)

@@ -232,19 +232,14 @@ static uint32_t open_types(const struct parcel *p)
     return types;
 }
 
-static bool may_open(const struct parcel *p, uint8_t type)
-{
-    return !state_terminal((enum parcel_state)p->state)
-        || alert_survives(type, (enum parcel_state)p->state);
-}
-
 /* Types that findings open, and may. */
 static uint32_t opening_types(const struct parcel *p, const struct findings *found)
 {
     uint32_t types = 0;
 
     for (int i = 0; i < found->count; i++)
-        if (found->list[i].verb == FINDING_OPEN && may_open(p, found->list[i].detector))
+        if (found->list[i].verb == FINDING_OPEN
+            && alert_may_begin(found->list[i].detector, (enum parcel_state)p->state))
             types |= 1u << found->list[i].detector;
     return types;
 }

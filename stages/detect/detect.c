@@ -29,7 +29,19 @@ static struct sighting sighting_of(const struct detect_context *c, const struct 
         .reference = c->reference,
         .at_s      = at_s,
         .clock_s   = c->clock_s,
+        .received_s = c->received_s,
     };
+}
+
+/* What of enum detector_traits the scan has. */
+static unsigned traits_of(const struct detect_context *c, const struct parcel *before,
+                          const struct scan *scan, name_id here, uint32_t at_s)
+{
+    unsigned weight = (scan->flags & (SCAN_HAS_WEIGHT | SCAN_HAS_DECLARED)) != 0;
+    unsigned ahead = c->received_s != 0 && at_s > c->received_s;
+    unsigned moved = here != before->at || scan->flags & SCAN_HAS_POSITION;
+
+    return weight * TRAIT_WEIGHT | ahead * TRAIT_AHEAD | moved * TRAIT_MOVED;
 }
 
 /* Turns the sighting to one detector; returns it. */
@@ -93,7 +105,8 @@ void detect_scan(const struct detect_context *c, const struct parcel *before,
         return;
     }
     struct sighting s = sighting_of(c, before, scan, estimate, at_s);
-    uint32_t asked = c->set->by_code[scan->code]
+    uint32_t asked = (c->set->by_code[scan->code]
+                      & c->set->by_traits[traits_of(c, before, scan, here, at_s)])
                    | (c->set->by_code_open[scan->code] & found->open);
 
     s.class = class;

@@ -23,6 +23,10 @@ struct rules;
  * "services.*.detectors.TYPE.NAME"), made from detector_table.  owns: static. */
 const struct config_row *detect_rows(size_t *count);
 
+/* A threshold's default as people write it: "12h", "30 %", "500 g". */
+enum { THRESHOLD_TEXT = 32 };
+void threshold_print(const struct threshold *, char text[THRESHOLD_TEXT]);
+
 /* NULL with the error trail.  owns: the caller.  Immutable: any thread may read. */
 struct rules *rules_create(const struct config *);
 void          rules_destroy(struct rules *);
@@ -40,6 +44,7 @@ struct detect_context {
     const struct names     *names;
     const struct reference *reference;
     uint32_t                clock_s;
+    uint32_t                received_s; /* of the scan, by Kafka's timestamp; 0 = not known   */
 };
 
 /* Asks each detector that is on for this service.  `before`: parcel without the scan.  A

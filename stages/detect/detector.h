@@ -40,13 +40,26 @@ struct sighting {
     name_id                  here, next; /* of the scan, NAME_NONE = not given                 */
     uint32_t                 at_s;      /* event time of the scan, or the deadline that fired */
     uint32_t                 clock_s;   /* partition clock                                   */
+    uint32_t                 received_s; /* of the scan, by Kafka's timestamp; 0 = not known   */
 };
 
 enum detector_needs {
     NEEDS_NOTHING = 0, NEEDS_FACILITIES = 1, NEEDS_ROUTES = 2,
     NEEDS_HISTORY = 4 /* skips a parcel first met while a lost view was rebuilt               */
 };
-enum threshold_kind { THRESHOLD_DURATION /* seconds */, THRESHOLD_COUNT, THRESHOLD_PERCENT };
+enum threshold_kind {
+    THRESHOLD_DURATION /* seconds */, THRESHOLD_COUNT, THRESHOLD_PERCENT, THRESHOLD_GRAMS,
+    THRESHOLD_METRES
+};
+/* What few scans have: a detector that wants one is asked about no other (but while its
+ * alert is open). */
+enum detector_traits {
+    TRAIT_NONE = 0,
+    TRAIT_WEIGHT = 1, /* a weight, measured or declared                                     */
+    TRAIT_AHEAD  = 2, /* an event time after Kafka's timestamp                               */
+    TRAIT_MOVED  = 4, /* another place than where the parcel was, or a device's position      */
+    TRAITS = 8
+};
 enum alert_owner { OWNER_FACILITY, OWNER_COURIER, OWNER_CUSTOMS, OWNER_SHIPPER, OWNER_CARRIER };
 
 struct threshold {
@@ -72,6 +85,7 @@ struct detector {
     const char *unit;    /* of value and threshold: "s", "attempts", ""           */
     uint8_t     needs;   /* without these reference files it is off, and says so  */
     uint8_t     owner;   /* enum alert_owner: whose work it is                    */
+    uint8_t     traits;  /* enum detector_traits: one, or none                     */
 
     /* When it is asked, so that most detectors cost a scan nothing: on_scan for these codes;
      * for these too while its alert is open; deadline_s in these states of the parcel. */

@@ -17,6 +17,11 @@ static const struct {
     {DETECTOR_PROMISE_AT_RISK, EXPLAINED},
 };
 
+/* What only closes with the parcel. */
+#define OUTLIVES (TYPE(WEIGHT_MISMATCH) | TYPE(NUMBER_REUSED) | TYPE(DOUBTFUL_DELIVERY))
+/* What the last scan itself may show. */
+#define ABOUT_A_SCAN (TYPE(CLOCK_SKEW) | TYPE(OUT_OF_ORDER) | TYPE(IMPOSSIBLE_TRAVEL))
+
 bool alert_inhibited(uint8_t type, uint32_t open)
 {
     for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++)
@@ -27,5 +32,10 @@ bool alert_inhibited(uint8_t type, uint32_t open)
 
 bool alert_survives(uint8_t type, enum parcel_state state)
 {
-    return type == DETECTOR_LOST && state == STATE_LOST;
+    return (OUTLIVES >> type & 1) || (type == DETECTOR_LOST && state == STATE_LOST);
+}
+
+bool alert_may_begin(uint8_t type, enum parcel_state state)
+{
+    return !state_terminal(state) || alert_survives(type, state) || (ABOUT_A_SCAN >> type & 1);
 }

@@ -18,4 +18,8 @@ bool alert_inhibited(uint8_t type, uint32_t open);
 /* Does an alert of this type stay open in a terminal state?  thread: any. */
 bool alert_survives(uint8_t type, enum parcel_state state);
 
+/* May one be opened in this state?  In a terminal one those that survive it, and those about
+ * the scan that led there.  thread: any. */
+bool alert_may_begin(uint8_t type, enum parcel_state state);
+
 #endif

@@ -16,7 +16,7 @@
 #include "stages/detect/detect.h"
 
 enum {
-    RULE_PATH_MAX = 128, DURATION_TEXT = 24,
+    RULE_PATH_MAX = 128,
     ROWS_MAX = 2 * DETECTORS_MAX * (THRESHOLDS_MAX + 1)
 };
 
@@ -36,11 +36,11 @@ struct rules {
 struct rows {
     struct config_row rows[ROWS_MAX];
     char              paths[ROWS_MAX][RULE_PATH_MAX];
-    char              defaults[DETECTORS_MAX][THRESHOLDS_MAX][DURATION_TEXT];
+    char              defaults[DETECTORS_MAX][THRESHOLDS_MAX][THRESHOLD_TEXT];
     size_t            count;
 };
 
-static void duration_print(int64_t seconds, char text[DURATION_TEXT])
+static void duration_print(int64_t seconds, char text[THRESHOLD_TEXT])
 {
     static const struct { int64_t size; const char *name; } units[] = {
         {86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
@@ -48,7 +48,19 @@ static void duration_print(int64_t seconds, char text[DURATION_TEXT])
 
     while (seconds % units[i].size != 0)
         i++;
-    (void)snprintf(text, DURATION_TEXT, "%" PRId64 "%s", seconds / units[i].size, units[i].name);
+    (void)snprintf(text, THRESHOLD_TEXT, "%" PRId64 "%s", seconds / units[i].size, units[i].name);
+}
+
+void threshold_print(const struct threshold *t, char text[THRESHOLD_TEXT])
+{
+    static const char *const units[] = {
+        [THRESHOLD_COUNT] = "", [THRESHOLD_PERCENT] = " %", [THRESHOLD_GRAMS] = " g",
+        [THRESHOLD_METRES] = " m"};
+
+    if (t->kind == THRESHOLD_DURATION)
+        duration_print(t->fallback, text);
+    else
+        (void)snprintf(text, THRESHOLD_TEXT, "%" PRId64 "%s", t->fallback, units[t->kind]);
 }
 
 /* One setting, under prefix "" with its default, or "services.*." without. */
@@ -77,10 +89,15 @@ static struct config_row threshold_row(const struct threshold *t, const char *fa
         break;
     case THRESHOLD_COUNT:
         row.least = 1;
-        row.most = 1000;
+        row.most = 10000;
         break;
     case THRESHOLD_PERCENT:
         row.most = 100;
+        break;
+    case THRESHOLD_GRAMS:
+    case THRESHOLD_METRES:
+        row.least = 1;
+        row.most = 1e6;
         break;
     }
     return row;
@@ -98,7 +115,7 @@ static void detector_rows(struct rows *r, const char *prefix, int id)
         if (t->kind == THRESHOLD_DURATION)
             duration_print(t->fallback, r->defaults[id][i]);
         else
-            (void)snprintf(r->defaults[id][i], DURATION_TEXT, "%" PRId64, t->fallback);
+            (void)snprintf(r->defaults[id][i], THRESHOLD_TEXT, "%" PRId64, t->fallback);
         row_add(r, prefix, d, t->name, threshold_row(t, r->defaults[id][i]));
     }
 }
@@ -164,6 +181,7 @@ static void set_index(struct rule_set *set)
     memset(set->by_code, 0, sizeof set->by_code);
     memset(set->by_code_open, 0, sizeof set->by_code_open);
     memset(set->by_state, 0, sizeof set->by_state);
+    memset(set->by_traits, 0, sizeof set->by_traits);
     set->needs_history = 0;
     for (int id = 0; detector_table[id] != NULL; id++) {
         const struct detector *d = detector_table[id];
@@ -174,6 +192,8 @@ static void set_index(struct rule_set *set)
             set->by_code[c] |= d->on_scan != NULL && d->codes >> c & 1 ? bit : 0;
             set->by_code_open[c] |= d->on_scan != NULL && d->codes_open >> c & 1 ? bit : 0;
         }
+        for (unsigned traits = 0; traits < TRAITS; traits++)
+            set->by_traits[traits] |= (d->traits & ~traits) == 0 ? bit : 0;
         for (int s = 0; s < STATES; s++)
             set->by_state[s] |= d->deadline_s != NULL && d->states >> s & 1 ? bit : 0;
     }

@@ -9,6 +9,7 @@
 struct rule_set {
     uint32_t enabled;                 /* sets of detectors: switched on                     */
     uint32_t by_code[SCAN_CODES];     /* asked about a scan with this code                  */
+    uint32_t by_traits[TRAITS];       /* of these, those about a scan with these traits      */
     uint32_t by_code_open[SCAN_CODES]; /* asked too while their alert is open                */
     uint32_t by_state[STATES];        /* asked for a deadline in this state                  */
     uint32_t needs_history;           /* skipped for a partial parcel                        */

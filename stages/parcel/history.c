@@ -200,6 +200,14 @@ uint64_t history_latest(const struct parcel *p, enum scan_code code)
     return 0;
 }
 
+uint64_t history_earliest(const struct parcel *p, enum scan_code code)
+{
+    for (int i = 0; i < p->history_count; i++)
+        if (entry_code(p->history[i]) == code && counts(p, i))
+            return p->history[i];
+    return 0;
+}
+
 bool history_has(const struct parcel *p, enum scan_code code)
 {
     return history_latest(p, code) != 0;

@@ -31,6 +31,8 @@ uint32_t history_revisits(const struct parcel *, name_id place);
 
 /* Latest entry with this code, or any (SCAN_NONE); 0 = none.  Merged ones do not count. */
 uint64_t history_latest(const struct parcel *, enum scan_code);
+/* The earliest entry with this code; 0 = none. */
+uint64_t history_earliest(const struct parcel *, enum scan_code);
 bool     history_has(const struct parcel *, enum scan_code);
 
 #endif

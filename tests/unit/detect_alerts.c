@@ -153,12 +153,19 @@ static void inhibitor_of_the_same_scan_comes_first(void **state)
     expect_quiet(&w);
 }
 
-static void nothing_opens_in_a_terminal_state(void **state)
+/* What survives a terminal state, and what the scan that led there may itself show. */
+static void little_opens_in_a_terminal_state(void **state)
 {
+    static const uint8_t opens[] = {DETECTOR_WEIGHT_MISMATCH, DETECTOR_NUMBER_REUSED,
+                                    DETECTOR_CLOCK_SKEW, DETECTOR_OUT_OF_ORDER,
+                                    DETECTOR_DOUBTFUL_DELIVERY, DETECTOR_IMPOSSIBLE_TRAVEL};
+
     (void)state;
     w.parcel.state = STATE_DELIVERED;
     for (uint8_t type = 0; type < DETECTORS; type++)
         found(FINDING_OPEN, type, finding(SEVERITY_CRITICAL, T0), T0, false);
+    for (size_t i = 0; i < sizeof opens; i++)
+        (void)expect_change(&w, opens[i], ALERT_OPENED, SEVERITY_CRITICAL, T0);
     expect_quiet(&w);
     w.parcel.state = STATE_LOST;
     for (uint8_t type = 0; type < DETECTORS; type++)
@@ -334,7 +341,7 @@ int main(void)
         TEST(inhibition_table),
         TEST(inhibitor_resolves_what_is_open),
         TEST(inhibitor_of_the_same_scan_comes_first),
-        TEST(nothing_opens_in_a_terminal_state),
+        TEST(little_opens_in_a_terminal_state),
         TEST(deadlines_alerts_go_by_the_state_for_ever),
         TEST(an_update_by_deadline_goes_by_the_state_too),
         TEST(full_unsent_lets_overtaken_updates_go),

@@ -1,582 +1,290 @@
-/* detect_examples.c - each detector's example, and where it must keep quiet. */
+/* detect_examples.c - the pages of the detectors (stages/detect/README.md) are true.
+ *
+ * Each page ends with an example, a block of indented lines; this test reads the page and
+ * plays it.  A line is
+ *
+ *     TIME [CODE [FACILITY] [WORD VALUE]…] [-> TYPE STATE [SEVERITY], …]
+ *
+ * TIME is a day of the week and a time, UTC; "Mon+1" is the Monday after.  Without a code
+ * the clock moves there.  What stands behind the arrow is all that is told by then.  The
+ * words: next dest origin carrier service reason, promise p50 p90 received TIME,
+ * weighs declared GRAMS, position address LAT,LON, and retracts alone.
+ */
 #include "tests/unit/detect_sequences.h"
 
-static struct world w;
+enum { PAGE_MAX = 1 << 18, LINE_MAX_ = 512, CHANGES_MAX = 8 };
 
-static int open_world(void **state)
+struct player {
+    struct world world;
+    const char  *at;           /* rest of the line                                         */
+    const char  *line;         /* for messages                                             */
+    char         texts[16][32]; /* words of this line that outlive their reading             */
+    uint32_t     used;
+    const char  *page;
+    uint32_t     opened;       /* how often the page's own type was opened                  */
+};
+
+static struct player player;
+
+/* The next word of the line, "" = none. */
+static const char *word(struct player *p)
 {
-    (void)state;
-    world_open(&w, NULL, "");
+    char  *to = p->texts[p->used++ % 16];
+    size_t length;
+
+    p->at += strspn(p->at, " ");
+    length = strcspn(p->at, " ,\n");
+    if (length >= sizeof p->texts[0])
+        fail_msg("%s: \"%.*s\" is too long a word", p->line, (int)length, p->at);
+    memcpy(to, p->at, length);
+    to[length] = '\0';
+    p->at += length;
+    return to;
+}
+
+static uint32_t moment(struct player *p)
+{
+    static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+    const char *day = word(p), *time = word(p);
+    unsigned    weeks = 0, hour = 0, minute = 0;
+
+    if (day[0] == '\0' || (day[3] == '+' && sscanf(day + 4, "%u", &weeks) != 1)
+        || sscanf(time, "%u:%u", &hour, &minute) != 2)
+        fail_msg("%s: no time: %s %s", p->line, day, time);
+    for (unsigned i = 0; i < 7; i++)
+        if (strncmp(day, days[i], 3) == 0)
+            return (uint32_t)(T0 + (weeks * 7 + i) * DAY + hour * HOUR + minute * 60);
+    fail_msg("%s: no day: %s", p->line, day);
     return 0;
 }
 
-static int close_world(void **state)
+static struct spot spot(struct player *p)
 {
-    (void)state;
-    world_close(&w);
-    return 0;
+    struct spot s = {0, 0};
+    int         length = 0;
+
+    if (sscanf(p->at, " %f,%f%n", &s.lat, &s.lon, &length) != 2)
+        fail_msg("%s: no position", p->line);
+    p->at += length;
+    return s;
 }
 
-static uint32_t at(double hours)
+static int32_t grams(struct player *p)
 {
-    return T0 + (uint32_t)(hours * HOUR);
+    return (int32_t)strtol(word(p), NULL, 10);
 }
 
-/* ── never-collected ─────────────────────────────────────────────────────────────────── */
-
-static void never_collected_example(void **state)
+/* A word of a scan and its value. */
+static void read_word(struct player *p, struct step *step)
 {
-    (void)state;
-    SCAN(&w, SCAN_LABEL, at(9));
-    world_clock(&w, at(33) - 1);
-    expect_quiet(&w);
-    world_clock(&w, at(33));
-    const struct alert *a = expect_change(&w, DETECTOR_NEVER_COLLECTED, ALERT_OPENED,
-                                          SEVERITY_WARNING, at(33));
-    expect_sentence(&w, a, "labelled 1 d ago and not collected: hand it over, or cancel the label");
-    assert_int_equal(a->deadline_s, at(81));
-    uint64_t id = a->id;
+    const struct { const char *name; const char **text; } texts[] = {
+        {"next", &step->next}, {"dest", &step->dest}, {"origin", &step->origin},
+        {"carrier", &step->carrier}, {"service", &step->service}, {"reason", &step->reason}};
+    const char *name = word(p);
 
-    world_clock(&w, at(84));
-    a = expect_change(&w, DETECTOR_NEVER_COLLECTED, ALERT_UPDATED, SEVERITY_CRITICAL, at(81));
-    assert_true(a->id == id && a->sequence == 2);
-    SCAN(&w, SCAN_PICKUP, at(84), "HGH");
-    a = expect_change(&w, DETECTOR_NEVER_COLLECTED, ALERT_RESOLVED, SEVERITY_CRITICAL, at(84));
-    assert_true(a->id == id && a->sequence == 3);
-    expect_quiet(&w);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (strcmp(name, texts[i].name) == 0) {
+            *texts[i].text = word(p);
+            return;
+        }
+    if (strcmp(name, "promise") == 0)
+        step->promise_s = moment(p);
+    else if (strcmp(name, "received") == 0)
+        step->received_s = moment(p);
+    else if (strcmp(name, "p50") == 0)
+        p->world.forced.p50_s = moment(p);
+    else if (strcmp(name, "p90") == 0)
+        p->world.forced.p90_s = moment(p);
+    else if (strcmp(name, "weighs") == 0)
+        step->weight_g = grams(p);
+    else if (strcmp(name, "declared") == 0)
+        step->declared_g = grams(p);
+    else if (strcmp(name, "position") == 0)
+        step->position = spot(p);
+    else if (strcmp(name, "address") == 0)
+        step->address = spot(p);
+    else if (strcmp(name, "retracts") == 0)
+        step->retracts = true;
+    else
+        fail_msg("%s: no such word: %s", p->line, name);
 }
 
-static void never_collected_desk_scans_do_not_put_off(void **state)
+static bool at_end(struct player *p)
 {
-    (void)state;
-    SCAN(&w, SCAN_LABEL, at(0));
-    SCAN(&w, SCAN_DECLARED, at(20), .reason = "CN23");
-    SCAN(&w, SCAN_INFO, at(30));
-    (void)expect_change(&w, DETECTOR_NEVER_COLLECTED, ALERT_OPENED, SEVERITY_WARNING, at(24));
-    world_clock(&w, at(100));
-    (void)expect_change(&w, DETECTOR_NEVER_COLLECTED, ALERT_UPDATED, SEVERITY_CRITICAL, at(72));
-    world_clock(&w, at(2000));
-    expect_quiet(&w);
+    p->at += strspn(p->at, " ");
+    return *p->at == '\0' || strncmp(p->at, "->", 2) == 0;
 }
 
-static void never_collected_not_after_a_pickup_that_came_first(void **state)
+static void play_scan(struct player *p, uint32_t at_s)
 {
-    (void)state;
-    SCAN(&w, SCAN_PICKUP, at(1), "HGH");
-    SCAN(&w, SCAN_LABEL, at(2));
-    world_clock(&w, at(70));
-    expect_quiet(&w);
+    const char *name = word(p);
+    struct step step = {.code = code_find(name, strlen(name)), .at_s = at_s};
+
+    if (step.code == SCAN_NONE)
+        fail_msg("%s: no such code: %s", p->line, name);
+    p->world.forced.p50_s = p->world.forced.p90_s = 0;
+    p->at += strspn(p->at, " ");
+    if (*p->at >= 'A' && *p->at <= 'Z')
+        step.here = word(p);
+    while (!at_end(p))
+        read_word(p, &step);
+    p->world.forced.known = p->world.forced.p50_s != 0;
+    if (step.received_s == 0)
+        step.received_s = at_s;
+    world_scan(&p->world, step);
 }
 
-/* ── stalled ─────────────────────────────────────────────────────────────────────────── */
-
-static void teach_dwell(uint32_t seconds, int times)
+/* Was this told?  The change is taken out. */
+static bool take_told(struct world *w, const char *type, const char *state, const char *severity)
 {
-    struct model_key key = {0, SCAN_DEPART, NAME_NONE, world_name(&w, "HGH")};
+    static const char *const states[] = {"", "opened", "updated", "resolved"};
+    static const char *const severities[] = {"", "info", "warning", "critical"};
 
-    for (int i = 0; i < times; i++)
-        model_learn(w.model, MODEL_DWELL, key, seconds, T0);
+    for (uint32_t i = w->read; i < w->told; i++) {
+        struct alert *a = &w->tell[i % TOLD_MAX];
+
+        if (strcmp(detector_table[a->type]->type, type) != 0
+            || strcmp(states[a->state], state) != 0
+            || (severity[0] != '\0' && strcmp(severities[a->severity], severity) != 0))
+            continue;
+        *a = w->tell[w->read++ % TOLD_MAX];
+        return true;
+    }
+    return false;
 }
 
-static void stalled_example(void **state)
+static void expect_told(struct player *p)
 {
-    (void)state;
-    teach_dwell(20 * HOUR, 500);
-    SCAN(&w, SCAN_DEPART, at(8), "HGH", "PVG");
-    assert_int_equal(w.parcel.deadlines_count, 2);
-    uint32_t due_s = w.parcel.deadlines[0].at_s;
+    p->at += strspn(p->at, " ");
+    if (*p->at != '\0')
+        p->at += 2;
+    while (*p->at != '\0') {
+        const char *type = word(p), *state = word(p), *severity = word(p);
 
-    assert_in_range(due_s, at(8 + 18), at(8 + 23)); /* the bucket of 20 h, to its end */
-    world_clock(&w, at(32));
-    const struct alert *a = expect_change(&w, DETECTOR_STALLED, ALERT_OPENED, SEVERITY_WARNING,
-                                          due_s);
-    assert_int_equal(a->value, due_s - at(8));
-    SCAN(&w, SCAN_ARRIVE, at(33), "PVG");
-    (void)expect_change(&w, DETECTOR_STALLED, ALERT_RESOLVED, SEVERITY_WARNING, at(33));
-    expect_quiet(&w);
+        if (!take_told(&p->world, type, state, severity))
+            fail_msg("%s: was not told: %s %s %s", p->line, type, state, severity);
+        p->opened += strcmp(type, p->page) == 0 && strcmp(state, "opened") == 0;
+        p->at += strspn(p->at, " ,");
+    }
+    if (p->world.read != p->world.told)
+        fail_msg("%s: told too: %s, state %d", p->line,
+                 detector_table[p->world.tell[p->world.read % TOLD_MAX].type]->type,
+                 p->world.tell[p->world.read % TOLD_MAX].state);
 }
 
-static void stalled_unlearned_takes_the_upper_bound(void **state)
+static void play_line(struct player *p, const char *line)
 {
-    (void)state;
-    teach_dwell(20 * HOUR, 40); /* not enough */
-    SCAN(&w, SCAN_DEPART, at(8), "HGH", "PVG");
-    world_clock(&w, at(200));
-    const struct alert *a = expect_change(&w, DETECTOR_STALLED, ALERT_OPENED, SEVERITY_WARNING,
-                                          at(80));
-    expect_sentence(&w, a, "no scan for 3 d since HGH, next was PVG: search both, and scan it");
+    p->line = p->at = line;
+    p->used = 0;
+    uint32_t at_s = moment(p);
+
+    if (at_end(p))
+        world_clock(&p->world, at_s);
+    else
+        play_scan(p, at_s);
+    expect_told(p);
 }
 
-static void stalled_learned_is_clamped(void **state)
+/* The file that this test stands two folders below. */
+static void path_of(const char *file, char *path, size_t size)
 {
-    (void)state;
-    teach_dwell(600, 500);
-    SCAN(&w, SCAN_DEPART, at(8), "HGH", "PVG");
-    world_clock(&w, at(30));
-    (void)expect_change(&w, DETECTOR_STALLED, ALERT_OPENED, SEVERITY_WARNING, at(20));
+    const char *end = strstr(__FILE__, "tests/unit/");
+
+    assert_non_null(end);
+    (void)snprintf(path, size, "%.*s%s", (int)(end - __FILE__), __FILE__, file);
 }
 
-static void stalled_cross_border_has_other_bounds(void **state)
+static void pages_read(char *text)
 {
-    (void)state;
-    SCAN(&w, SCAN_UPLIFT, at(0), "PVG");
-    world_clock(&w, at(121));
-    (void)expect_change(&w, DETECTOR_STALLED, ALERT_OPENED, SEVERITY_WARNING, at(120));
-}
+    char  path[512];
+    path_of("stages/detect/README.md", path, sizeof path);
+    FILE *f = fopen(path, "r");
 
-static void stalled_desk_and_late_scans_do_not_put_off(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_DEPART, at(8), "HGH", "PVG");
-    SCAN(&w, SCAN_INFO, at(20));
-    SCAN(&w, SCAN_ARRIVE, at(2), "HGH");
-    world_clock(&w, at(81));
-    (void)expect_change(&w, DETECTOR_STALLED, ALERT_OPENED, SEVERITY_WARNING, at(80));
-    SCAN(&w, SCAN_SORT, at(3), "HGH"); /* dated before the silence: it goes on */
-    SCAN(&w, SCAN_INFO, at(82));
-    world_clock(&w, at(200));
-    expect_quiet(&w);
-}
-
-static void stalled_later_learning_moves_nothing_stored(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_DEPART, at(8), "HGH", "PVG");
-    teach_dwell(600, 500);
-    SCAN(&w, SCAN_INFO, at(9));
-    world_clock(&w, at(79));
-    expect_quiet(&w);
-}
-
-/* ── misrouted ───────────────────────────────────────────────────────────────────────── */
-
-static void misrouted_example(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_DEPART, at(1), "HGH", "PVG");
-    SCAN(&w, SCAN_ARRIVE, at(5), "CAN");
-    const struct alert *a = expect_change(&w, DETECTOR_MISROUTED, ALERT_OPENED, SEVERITY_WARNING,
-                                          at(5));
-    expect_sentence(&w, a,
-                    "arrived at CAN but was sent to PVG: send it on or declare a reroute");
-    SCAN(&w, SCAN_DEPART, at(7), "CAN", "PVG");
-    SCAN(&w, SCAN_ARRIVE, at(9), "PVG");
-    (void)expect_change(&w, DETECTOR_MISROUTED, ALERT_RESOLVED, SEVERITY_WARNING, at(9));
-    expect_quiet(&w);
-}
-
-static void misrouted_again_moves_to_the_other_hub(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_DEPART, at(1), "HGH", "PVG");
-    SCAN(&w, SCAN_ARRIVE, at(5), "CAN");
-    SCAN(&w, SCAN_ARRIVE, at(9), "SZX");
-    const struct alert *first = expect_change(&w, DETECTOR_MISROUTED, ALERT_OPENED,
-                                              SEVERITY_WARNING, at(5));
-    const struct alert *second = expect_change(&w, DETECTOR_MISROUTED, ALERT_UPDATED,
-                                               SEVERITY_WARNING, at(9));
-    assert_true(first->id == second->id);
-    assert_string_equal(names_text(w.names, NAME_PLACE, second->at), "SZX");
-}
-
-static void misrouted_explained_by_a_late_scan(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_DEPART, at(1), "HGH", "PVG");
-    SCAN(&w, SCAN_ARRIVE, at(9), "CAN");
-    SCAN(&w, SCAN_DEPART, at(3), "NKG", "WUH"); /* explains nothing */
-    (void)expect_change(&w, DETECTOR_MISROUTED, ALERT_OPENED, SEVERITY_WARNING, at(9));
-    expect_quiet(&w);
-    SCAN(&w, SCAN_DEPART, at(5), "PVG", "CAN");
-    (void)expect_change(&w, DETECTOR_MISROUTED, ALERT_RESOLVED, SEVERITY_WARNING, at(5));
-}
-
-static void misrouted_rerouted(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_DEPART, at(1), "HGH", "PVG");
-    SCAN(&w, SCAN_REROUTED, at(2), "HGH");
-    SCAN(&w, SCAN_ARRIVE, at(5), "CAN"); /* declared before it arrives */
-    expect_quiet(&w);
-    SCAN(&w, SCAN_DEPART, at(6), "CAN", "SZX");
-    SCAN(&w, SCAN_ARRIVE, at(8), "PVG");
-    (void)expect_change(&w, DETECTOR_MISROUTED, ALERT_OPENED, SEVERITY_WARNING, at(8));
-    SCAN(&w, SCAN_REROUTED, at(9), "PVG"); /* declared after */
-    (void)expect_change(&w, DETECTOR_MISROUTED, ALERT_RESOLVED, SEVERITY_WARNING, at(9));
-}
-
-static void misrouted_quiet(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_ARRIVE, at(0), "XIY"); /* nobody said where it goes */
-    SCAN(&w, SCAN_DEPART, at(1), "HGH", "PVG", "SHA3");
-    SCAN(&w, SCAN_ARRIVE, at(5), "SHA3"); /* where it is to go in the end */
-    SCAN(&w, SCAN_RETURN_START, at(6), "SHA3", "PVG");
-    SCAN(&w, SCAN_ARRIVE, at(7), "HGH"); /* the way back */
-    (void)expect_change(&w, DETECTOR_RETURNING, ALERT_OPENED, SEVERITY_INFO, at(6));
-    expect_quiet(&w);
-}
-
-static void misrouted_abroad_is_critical(void **state)
-{
-    char  file[] = "/tmp/peakline-facilities-XXXXXX";
-    int   fd = mkstemp(file);
-    FILE *f = fdopen(fd, "w");
-
-    (void)state;
     assert_non_null(f);
-    assert_true(fputs("code,country\nPVG,CN\nCAN,CN\nLGG,BE\n", f) >= 0);
+    size_t length = fread(text, 1, PAGE_MAX - 1, f);
+
+    assert_in_range(length, 1000, PAGE_MAX - 2);
+    text[length] = '\0';
     assert_int_equal(fclose(f), 0);
-    world_close(&w);
-    world_open(&w, NULL, file);
-    (void)remove(file);
-    SCAN(&w, SCAN_DEPART, at(1), "HGH", "PVG");
-    SCAN(&w, SCAN_ARRIVE, at(2), "LGG");
-    (void)expect_change(&w, DETECTOR_MISROUTED, ALERT_OPENED, SEVERITY_CRITICAL, at(2));
-    SCAN(&w, SCAN_ARRIVE, at(3), "CAN");
-    (void)expect_change(&w, DETECTOR_MISROUTED, ALERT_UPDATED, SEVERITY_WARNING, at(3));
 }
 
-/* ── looped ──────────────────────────────────────────────────────────────────────────── */
-
-static void rounds_between(const char *a, const char *b, int count)
+/* Plays the indented lines of one page, up to the next heading. */
+static void play_page(struct player *p, const char *page)
 {
-    for (int i = 0; i < count; i++) {
-        SCAN(&w, SCAN_ARRIVE, at(4 * i), a);
-        SCAN(&w, SCAN_DEPART, at(4 * i + 1), a, b);
-        SCAN(&w, SCAN_ARRIVE, at(4 * i + 2), b);
-        SCAN(&w, SCAN_DEPART, at(4 * i + 3), b, a);
+    const char *end = strstr(page, "\n## ");
+    size_t      length = end != NULL ? (size_t)(end - page) : strlen(page);
+
+    for (const char *at = page; at < page + length; at += strcspn(at, "\n") + 1) {
+        char   line[LINE_MAX_];
+        size_t wide = strcspn(at, "\n");
+
+        if (strncmp(at, "    ", 4) != 0)
+            continue;
+        assert_true(wide < sizeof line);
+        memcpy(line, at + 4, wide - 4);
+        line[wide - 4] = '\0';
+        play_line(p, line);
     }
 }
 
-static void looped_example(void **state)
+static void every_page_is_true(void **state)
 {
-    (void)state;
-    rounds_between("A", "B", 2);
-    SCAN(&w, SCAN_DEPART, at(7.5), "B", "A");
-    expect_quiet(&w);
-    SCAN(&w, SCAN_ARRIVE, at(8), "A");
-    const struct alert *a = expect_change(&w, DETECTOR_LOOPED, ALERT_OPENED, SEVERITY_WARNING,
-                                          at(8));
-    expect_sentence(&w, a, "has come back to A 2 times: check its label and the sort plan, and "
-                           "take it off the belt");
-    SCAN(&w, SCAN_DEPART, at(9), "A", "C");
-    (void)expect_change(&w, DETECTOR_LOOPED, ALERT_RESOLVED, SEVERITY_WARNING, at(9));
-    expect_quiet(&w);
-}
+    static char text[PAGE_MAX];
 
-static void looped_scans_in_one_place_are_no_rounds(void **state)
-{
     (void)state;
-    for (int i = 0; i < 5; i++) {
-        SCAN(&w, SCAN_ARRIVE, at(i), "A");
-        SCAN(&w, SCAN_INFO, at(i + 0.5));
+    pages_read(text);
+    for (uint8_t id = 0; id < DETECTORS; id++) {
+        char heading[512];
+
+        (void)snprintf(heading, sizeof heading, "\n## %s\n", detector_table[id]->type);
+        const char *page = strstr(text, heading);
+
+        if (page == NULL)
+            fail_msg("no page \"%s\"", detector_table[id]->type);
+        memset(&player, 0, sizeof player);
+        path_of("deploy/reference/facilities.csv", heading, sizeof heading);
+        world_open(&player.world, NULL, heading);
+        player.page = detector_table[id]->type;
+        play_page(&player, page + 4);
+        if (player.opened == 0)
+            fail_msg("the example of %s opens none", player.page);
+        world_close(&player.world);
     }
-    expect_quiet(&w);
 }
 
-static void looped_not_while_returning_nor_partial(void **state)
+/* Each threshold of each detector stands on its page, with its default. */
+static void every_threshold_is_on_its_page(void **state)
 {
-    (void)state;
-    w.parcel.flags |= PARCEL_PARTIAL;
-    rounds_between("A", "B", 4);
-    expect_quiet(&w);
-    w.parcel.flags = PARCEL_RETURNING;
-    SCAN(&w, SCAN_ARRIVE, at(17), "A");
-    expect_quiet(&w);
-}
-
-/* ── customs-held ────────────────────────────────────────────────────────────────────── */
-
-static void customs_held_example(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_IMPORT_IN, at(8), "LGG");
-    SCAN(&w, SCAN_IMPORT_HELD, at(10), "LGG", .reason = "C14");
-    const struct alert *a = expect_change(&w, DETECTOR_CUSTOMS_HELD, ALERT_OPENED,
-                                          SEVERITY_WARNING, at(10));
-    expect_sentence(&w, a, "held by customs at LGG (C14): submit what they ask for");
-    world_clock(&w, at(64));
-    a = expect_change(&w, DETECTOR_CUSTOMS_HELD, ALERT_UPDATED, SEVERITY_CRITICAL, at(58));
-    assert_string_equal(names_text(w.names, NAME_PLACE, a->note), "C14");
-    SCAN(&w, SCAN_IMPORT_OUT, at(64), "LGG");
-    (void)expect_change(&w, DETECTOR_CUSTOMS_HELD, ALERT_RESOLVED, SEVERITY_CRITICAL, at(64));
-    expect_quiet(&w);
-}
-
-static void customs_held_by_silence(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_EXPORT_IN, at(0), "HGH");
-    world_clock(&w, at(50));
-    const struct alert *a = expect_change(&w, DETECTOR_CUSTOMS_HELD, ALERT_OPENED,
-                                          SEVERITY_WARNING, at(24));
-    expect_sentence(&w, a, "no word from customs at HGH for 1 d: ask the broker what is missing");
-    (void)expect_change(&w, DETECTOR_CUSTOMS_HELD, ALERT_UPDATED, SEVERITY_CRITICAL, at(48));
-    SCAN(&w, SCAN_UPLIFT, at(51), "HGH"); /* beyond customs without an OUT */
-    (void)expect_change(&w, DETECTOR_CUSTOMS_HELD, ALERT_RESOLVED, SEVERITY_CRITICAL, at(51));
-    expect_quiet(&w);
-}
-
-static void customs_held_retracted(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_IMPORT_HELD, at(10), "LGG");
-    SCAN(&w, SCAN_IMPORT_HELD, at(10), "LGG", .retracts = true);
-    (void)expect_change(&w, DETECTOR_CUSTOMS_HELD, ALERT_OPENED, SEVERITY_WARNING, at(10));
-    (void)expect_change(&w, DETECTOR_CUSTOMS_HELD, ALERT_RESOLVED, SEVERITY_WARNING, at(10));
-}
-
-/* ── delivery-failed, uncollected ────────────────────────────────────────────────────── */
-
-static void delivery_failed_example(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_ATTEMPT_FAILED, at(14), "SHA3", .reason = "nobody home");
-    SCAN(&w, SCAN_ATTEMPT_FAILED, at(35), "SHA3");
-    const struct alert *a = expect_change(&w, DETECTOR_DELIVERY_FAILED, ALERT_OPENED,
-                                          SEVERITY_INFO, at(14));
-    expect_sentence(&w, a, "attempt 1 to deliver failed (nobody home): call the recipient before "
-                           "the next");
-    a = expect_change(&w, DETECTOR_DELIVERY_FAILED, ALERT_UPDATED, SEVERITY_WARNING, at(35));
-    assert_int_equal(a->value, 2);
-    SCAN(&w, SCAN_ATTEMPT_FAILED, at(40), "SHA3");
-    (void)expect_change(&w, DETECTOR_DELIVERY_FAILED, ALERT_UPDATED, SEVERITY_CRITICAL, at(40));
-    SCAN(&w, SCAN_DELIVERED, at(42), "SHA3");
-    (void)expect_change(&w, DETECTOR_DELIVERY_FAILED, ALERT_RESOLVED, SEVERITY_CRITICAL, at(42));
-    SCAN(&w, SCAN_ATTEMPT_FAILED, at(41), "SHA3"); /* late: it has been delivered */
-    expect_quiet(&w);
-}
-
-static void delivery_failed_late_after_station(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_STATION_IN, at(16), "ST1");
-    SCAN(&w, SCAN_ATTEMPT_FAILED, at(14), "SHA3");
-    expect_quiet(&w);
-}
-
-static void uncollected_example(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_STATION_IN, at(18), "ST1");
-    world_clock(&w, at(18 + 121));
-    const struct alert *a = expect_change(&w, DETECTOR_UNCOLLECTED, ALERT_OPENED,
-                                          SEVERITY_WARNING, at(66));
-    expect_sentence(&w, a, "waiting at ST1 for 2 d: remind the recipient, or send it back");
-    (void)expect_change(&w, DETECTOR_UNCOLLECTED, ALERT_UPDATED, SEVERITY_CRITICAL, at(138));
-    SCAN(&w, SCAN_DELIVERED, at(154), "ST1");
-    (void)expect_change(&w, DETECTOR_UNCOLLECTED, ALERT_RESOLVED, SEVERITY_CRITICAL, at(154));
-    expect_quiet(&w);
-    assert_int_equal(w.parcel.deadlines_count, 0);
-}
-
-static void uncollected_moved_to_another_station(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_STATION_IN, at(0), "ST1");
-    SCAN(&w, SCAN_STATION_IN, at(50), "ST2");
-    (void)expect_change(&w, DETECTOR_UNCOLLECTED, ALERT_OPENED, SEVERITY_WARNING, at(48));
-    (void)expect_change(&w, DETECTOR_UNCOLLECTED, ALERT_RESOLVED, SEVERITY_WARNING, at(50));
-    world_clock(&w, at(99));
-    (void)expect_change(&w, DETECTOR_UNCOLLECTED, ALERT_OPENED, SEVERITY_WARNING, at(98));
-}
-
-/* ── promises ────────────────────────────────────────────────────────────────────────── */
-
-static void estimate_is(double p50_h, double p90_h)
-{
-    w.forced = (struct estimate) {.p50_s = at(p50_h), .p90_s = at(p90_h), .known = true};
-}
-
-static void promise_at_risk_example(void **state)
-{
-    (void)state;
-    estimate_is(80, 130);
-    SCAN(&w, SCAN_PICKUP, at(1), "HGH", .promise_s = at(114));
-    expect_quiet(&w);
-    SCAN(&w, SCAN_DEPART, at(2), "HGH", "PVG");
-    const struct alert *a = expect_change(&w, DETECTOR_PROMISE_AT_RISK, ALERT_OPENED,
-                                          SEVERITY_INFO, at(2));
-    assert_int_equal(a->deadline_s, at(114));
-    estimate_is(120, 140);
-    SCAN(&w, SCAN_ARRIVE, at(3), "PVG");
-    expect_quiet(&w);
-    SCAN(&w, SCAN_SORT, at(4), "PVG");
-    a = expect_change(&w, DETECTOR_PROMISE_AT_RISK, ALERT_UPDATED, SEVERITY_WARNING, at(4));
-    expect_sentence(&w, a, "is expected 6 h after its promise: expedite it from PVG, or tell the "
-                           "recipient");
-    estimate_is(121, 141); /* a longer delay alone is no news */
-    SCAN(&w, SCAN_LOAD, at(5), "PVG");
-    expect_quiet(&w);
-    estimate_is(80, 108);
-    SCAN(&w, SCAN_DEPART, at(6), "PVG", "SHA3");
-    (void)expect_change(&w, DETECTOR_PROMISE_AT_RISK, ALERT_RESOLVED, SEVERITY_WARNING, at(6));
-    expect_quiet(&w);
-}
-
-static void promise_broken_example(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_OUT_FOR_DELIVERY, at(15), "SHA3", .promise_s = at(18));
-    world_clock(&w, at(19));
-    const struct alert *a = expect_change(&w, DETECTOR_PROMISE_BROKEN, ALERT_OPENED,
-                                          SEVERITY_CRITICAL, at(18));
-    assert_true(a->flags & ALERT_BY_DEADLINE);
-    SCAN(&w, SCAN_INFO, at(19));
-    SCAN(&w, SCAN_DELIVERED, at(19.2), "SHA3");
-    (void)expect_change(&w, DETECTOR_PROMISE_BROKEN, ALERT_RESOLVED, SEVERITY_CRITICAL, at(19.2));
-    expect_quiet(&w);
-}
-
-static void promise_met_at_a_station(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_STATION_IN, at(15), "ST1", .promise_s = at(18));
-    world_clock(&w, at(30));
-    expect_quiet(&w);
-}
-
-static void promise_met_by_what_comes_late(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_OUT_FOR_DELIVERY, at(15), "SHA3", .promise_s = at(18));
-    world_clock(&w, at(19));
-    (void)expect_change(&w, DETECTOR_PROMISE_BROKEN, ALERT_OPENED, SEVERITY_CRITICAL, at(18));
-    SCAN(&w, SCAN_STATION_IN, at(17), "ST1");
-    (void)expect_change(&w, DETECTOR_PROMISE_BROKEN, ALERT_RESOLVED, SEVERITY_CRITICAL, at(17));
-}
-
-static void promise_delivered_taken_back(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_OUT_FOR_DELIVERY, at(15), "SHA3", .promise_s = at(18));
-    SCAN(&w, SCAN_DELIVERED, at(17), "SHA3");
-    w.parcel.state = STATE_WITH_COURIER; /* what the writer of records makes of a retraction */
-    w.parcel.state_s = at(15);
-    w.parcel.flags = 0;
-    SCAN(&w, SCAN_DELIVERED, at(17), "SHA3", .retracts = true);
-    world_clock(&w, at(18));
-    (void)expect_change(&w, DETECTOR_PROMISE_BROKEN, ALERT_OPENED, SEVERITY_CRITICAL, at(18));
-}
-
-/* ── lost ────────────────────────────────────────────────────────────────────────────── */
-
-static void lost_example(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_DEPART, at(0), "HGH", "PVG");
-    world_clock(&w, at(241));
-    (void)expect_change(&w, DETECTOR_STALLED, ALERT_OPENED, SEVERITY_WARNING, at(72));
-    const struct alert *a = expect_change(&w, DETECTOR_LOST, ALERT_OPENED, SEVERITY_CRITICAL,
-                                          at(240));
-    expect_sentence(&w, a, "not seen for 10 d since HGH: open an inquiry, and search");
-    (void)expect_change(&w, DETECTOR_STALLED, ALERT_RESOLVED, SEVERITY_WARNING, at(240));
-    SCAN(&w, SCAN_LOST, at(312), "HGH");
-    expect_quiet(&w); /* stays open */
-    SCAN(&w, SCAN_ARRIVE, at(336), "CAN");
-    (void)expect_change(&w, DETECTOR_MISROUTED, ALERT_OPENED, SEVERITY_WARNING, at(336));
-    (void)expect_change(&w, DETECTOR_LOST, ALERT_RESOLVED, SEVERITY_CRITICAL, at(336));
-    expect_quiet(&w);
-}
-
-static void lost_by_code_survives_what_is_terminal(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_DAMAGED, at(0), "HGH");
-    SCAN(&w, SCAN_LOST, at(5), "HGH");
-    (void)expect_change(&w, DETECTOR_DAMAGED, ALERT_OPENED, SEVERITY_WARNING, at(0));
-    (void)expect_change(&w, DETECTOR_DAMAGED, ALERT_RESOLVED, SEVERITY_WARNING, at(5));
-    (void)expect_change(&w, DETECTOR_LOST, ALERT_OPENED, SEVERITY_CRITICAL, at(5));
-    SCAN(&w, SCAN_SORT, at(3), "HGH"); /* late: it was lost after that */
-    expect_quiet(&w);
-}
-
-static void lost_cross_border_waits_longer(void **state)
-{
-    (void)state;
-    SCAN(&w, SCAN_LANDED, at(0), "LGG");
-    world_clock(&w, at(30 * 24));
-    (void)expect_change(&w, DETECTOR_STALLED, ALERT_OPENED, SEVERITY_WARNING, at(120));
-    (void)expect_change(&w, DETECTOR_LOST, ALERT_OPENED, SEVERITY_CRITICAL, at(720));
-}
-
-/* ── by code ─────────────────────────────────────────────────────────────────────────── */
-
-static void by_code(void **state)
-{
-    static const struct { enum scan_code code; enum detector_number type; uint8_t severity; }
-    rows[] = {
-        {SCAN_DAMAGED, DETECTOR_DAMAGED, SEVERITY_WARNING},
-        {SCAN_REFUSED, DETECTOR_REFUSED, SEVERITY_WARNING},
-        {SCAN_BAD_ADDRESS, DETECTOR_BAD_ADDRESS, SEVERITY_WARNING},
-        {SCAN_RETURN_START, DETECTOR_RETURNING, SEVERITY_INFO},
-    };
+    static char text[PAGE_MAX];
 
     (void)state;
-    for (uint32_t i = 0; i < 4; i++) {
-        SCAN(&w, rows[i].code, at(i), "SHA3", .reason = "R7");
-        const struct alert *a = expect_change(&w, rows[i].type, ALERT_OPENED, rows[i].severity,
-                                              at(i));
-        assert_string_equal(names_text(w.names, NAME_PLACE, a->note), "R7");
+    pages_read(text);
+    for (uint8_t id = 0; id < DETECTORS; id++) {
+        char        row[128];
+        const char *page;
+
+        (void)snprintf(row, sizeof row, "\n## %s\n", detector_table[id]->type);
+        page = strstr(text, row);
+        assert_non_null(page);
+        for (int i = 0; i < THRESHOLDS_MAX && detector_table[id]->thresholds[i].name; i++) {
+            const struct threshold *t = &detector_table[id]->thresholds[i];
+            char                    value[THRESHOLD_TEXT];
+
+            threshold_print(t, value);
+            (void)snprintf(row, sizeof row, "| `%s` | %s |", t->name, value);
+            const char *found = strstr(page, row), *next = strstr(page + 4, "\n## ");
+
+            if (found == NULL || (next != NULL && found > next))
+                fail_msg("the page of %s has no row \"%s\"", detector_table[id]->type, row);
+        }
     }
-    SCAN(&w, SCAN_RETURNED, at(90), "HGH");
-    for (uint32_t i = 0; i < 4; i++)
-        (void)expect_change(&w, rows[i].type, ALERT_RESOLVED, rows[i].severity, at(90));
-    expect_quiet(&w);
 }
-
-static void historic_parcels_are_quiet(void **state)
-{
-    (void)state;
-    w.parcel.flags |= PARCEL_HISTORIC;
-    SCAN(&w, SCAN_DEPART, at(0), "HGH", "PVG", .promise_s = at(1));
-    SCAN(&w, SCAN_ARRIVE, at(3), "CAN");
-    SCAN(&w, SCAN_DAMAGED, at(4), "CAN");
-    world_clock(&w, at(1000));
-    expect_quiet(&w);
-}
-
-#define EXAMPLE(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EXAMPLE(never_collected_example),
-        EXAMPLE(never_collected_desk_scans_do_not_put_off),
-        EXAMPLE(never_collected_not_after_a_pickup_that_came_first),
-        EXAMPLE(stalled_example),
-        EXAMPLE(stalled_unlearned_takes_the_upper_bound),
-        EXAMPLE(stalled_learned_is_clamped),
-        EXAMPLE(stalled_cross_border_has_other_bounds),
-        EXAMPLE(stalled_desk_and_late_scans_do_not_put_off),
-        EXAMPLE(stalled_later_learning_moves_nothing_stored),
-        EXAMPLE(misrouted_example),
-        EXAMPLE(misrouted_again_moves_to_the_other_hub),
-        EXAMPLE(misrouted_explained_by_a_late_scan),
-        EXAMPLE(misrouted_rerouted),
-        EXAMPLE(misrouted_quiet),
-        EXAMPLE(misrouted_abroad_is_critical),
-        EXAMPLE(looped_example),
-        EXAMPLE(looped_scans_in_one_place_are_no_rounds),
-        EXAMPLE(looped_not_while_returning_nor_partial),
-        EXAMPLE(customs_held_example),
-        EXAMPLE(customs_held_by_silence),
-        EXAMPLE(customs_held_retracted),
-        EXAMPLE(delivery_failed_example),
-        EXAMPLE(delivery_failed_late_after_station),
-        EXAMPLE(uncollected_example),
-        EXAMPLE(uncollected_moved_to_another_station),
-        EXAMPLE(promise_at_risk_example),
-        EXAMPLE(promise_broken_example),
-        EXAMPLE(promise_met_at_a_station),
-        EXAMPLE(promise_met_by_what_comes_late),
-        EXAMPLE(promise_delivered_taken_back),
-        EXAMPLE(lost_example),
-        EXAMPLE(lost_by_code_survives_what_is_terminal),
-        EXAMPLE(lost_cross_border_waits_longer),
-        EXAMPLE(by_code),
-        EXAMPLE(historic_parcels_are_quiet),
+        cmocka_unit_test(every_page_is_true),
+        cmocka_unit_test(every_threshold_is_on_its_page),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

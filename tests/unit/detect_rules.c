@@ -44,7 +44,8 @@ static void ids_never_move(void **state)
     static const char *const types[] = {
         "never-collected", "stalled", "misrouted", "looped", "customs-held", "delivery-failed",
         "uncollected", "promise-at-risk", "promise-broken", "lost", "damaged", "refused",
-        "bad-address", "returning"};
+        "bad-address", "returning", "weight-mismatch", "number-reused", "clock-skew",
+        "out-of-order", "doubtful-delivery", "impossible-travel"};
 
     (void)state;
     for (uint8_t id = 0; id < sizeof types / sizeof types[0]; id++)

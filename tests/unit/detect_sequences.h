@@ -50,6 +50,10 @@ struct step {
     const char    *here, *next, *dest, *reason;
     uint32_t       promise_s;
     bool           retracts;
+    const char    *origin, *carrier, *service;
+    int32_t        weight_g, declared_g;
+    struct spot    position, address;   /* 0, 0 = not given                               */
+    uint32_t       received_s;          /* 0 = at_s                                       */
 };
 
 static inline void world_open(struct world *w, const char *const *settings,
@@ -128,6 +132,74 @@ static inline void world_apply(struct parcel *p, const struct step *step,
         world_state(p, step, here, next);
 }
 
+static inline bool is_given(struct spot spot)
+{
+    return spot.lat < 0 || spot.lat > 0 || spot.lon < 0 || spot.lon > 0;
+}
+
+/* What few scans say, before the counters move. */
+static inline void world_facts(struct world *w, struct parcel *p, const struct step *step)
+{
+    if (step->weight_g != 0)
+        p->weight_g = step->weight_g;
+    if (step->declared_g != 0)
+        p->declared_g = step->declared_g;
+    if (is_given(step->address))
+        p->target = step->address;
+    p->facts |= (uint8_t)((step->weight_g != 0) * FACT_WEIGHT
+                          | (step->declared_g != 0) * FACT_DECLARED
+                          | is_given(step->address) * FACT_TARGET);
+    if (code_table[step->code].physical && step->at_s > p->physical_s) {
+        p->spot = step->position;
+        p->facts &= (uint8_t)~FACT_SPOT;
+        p->facts |= (uint8_t)(is_given(step->position) * FACT_SPOT);
+    }
+    if (step->code == SCAN_DECLARED && step->reason != NULL) {
+        p->documents[p->documents_count++] = world_name(w, step->reason);
+        p->facts |= FACT_DOCUMENTS;
+    }
+    if (step->origin != NULL)
+        p->origin = world_name(w, step->origin);
+    if (step->dest != NULL)
+        p->dest = world_name(w, step->dest);
+    if (step->carrier != NULL)
+        p->carrier = world_name(w, step->carrier);
+    if (step->service != NULL)
+        p->service = (uint8_t)names_intern(w->names, NAME_SERVICE, step->service,
+                                           strlen(step->service));
+    if (step->promise_s != 0)
+        p->promise_s = step->promise_s;
+}
+
+/* The step's scan; its texts are copied behind each other. */
+static inline struct scan world_decode(struct world *w, const struct step *step, char bytes[256])
+{
+    struct scan scan = {
+        .bytes = bytes, .code = (uint8_t)step->code, .time_ms = (int64_t)step->at_s * 1000,
+        .promise_ms = (int64_t)step->promise_s * 1000,
+        .weight_g = step->weight_g, .declared_g = step->declared_g,
+        .lat = step->position.lat, .lon = step->position.lon,
+        .dest_lat = step->address.lat, .dest_lon = step->address.lon,
+        .flags = (uint8_t)((step->retracts ? SCAN_RETRACTS : 0)
+                           | (is_given(step->position) ? SCAN_HAS_POSITION : 0)
+                           | (is_given(step->address) ? SCAN_HAS_TARGET : 0)
+                           | (step->weight_g != 0 ? SCAN_HAS_WEIGHT : 0)
+                           | (step->declared_g != 0 ? SCAN_HAS_DECLARED : 0))};
+    const char  *texts[] = {step->reason, step->origin, step->carrier};
+    struct text *slices[] = {&scan.reason, &scan.origin, &scan.carrier};
+    size_t       used = 0;
+
+    for (int i = 0; i < 3; i++) {
+        if (texts[i] == NULL)
+            continue;
+        (void)world_name(w, texts[i]);
+        *slices[i] = (struct text) {(uint16_t)used, (uint16_t)strlen(texts[i])};
+        memcpy(bytes + used, texts[i], strlen(texts[i]));
+        used += strlen(texts[i]);
+    }
+    return scan;
+}
+
 static inline struct detect_context world_context(struct world *w)
 {
     return (struct detect_context) {
@@ -177,30 +249,27 @@ static inline void world_clock(struct world *w, uint32_t now_s)
 /* One scan after the deadlines before it, which the clock reaches at its time. */
 static inline void world_scan(struct world *w, struct step step)
 {
-    static char     bytes[256];
+    char            bytes[256];
     struct parcel   before;
     struct findings found;
-    struct scan scan = {.bytes = bytes, .code = (uint8_t)step.code,
-                        .time_ms = (int64_t)step.at_s * 1000,
-                        .promise_ms = (int64_t)step.promise_s * 1000,
-                        .flags = step.retracts ? SCAN_RETRACTS : 0};
+    struct scan     scan = world_decode(w, &step, bytes);
     name_id here = world_name(w, step.here), next = world_name(w, step.next);
 
-    world_clock(w, step.at_s);
-    if (step.reason != NULL) {
-        (void)world_name(w, step.reason);
-        scan.reason.length = (uint16_t)strlen(step.reason);
-        memcpy(bytes, step.reason, scan.reason.length);
-    }
+    world_clock(w, step.received_s != 0 ? step.received_s : step.at_s);
     before = w->parcel;
     struct classified class = dedup_classify(&before, &scan, here);
 
     if (class.class == CLASS_DUPLICATE)
         return;
-    if (step.dest != NULL)
-        w->parcel.dest = world_name(w, step.dest);
-    if (step.promise_s != 0)
-        w->parcel.promise_s = step.promise_s;
+    if (class.new_life) {
+        memset(&w->parcel, 0, offsetof(struct parcel, history));
+        memcpy(w->parcel.number, before.number, sizeof before.number);
+        w->parcel.number_length = before.number_length;
+        w->parcel.life = (uint16_t)(before.life + 1);
+        before = w->parcel;
+    }
+    if (!class.late && !step.retracts && class.class != CLASS_MERGED)
+        world_facts(w, &w->parcel, &step);
     world_apply(&w->parcel, &step, &class, here, next);
     if (class.class == CLASS_MERGED)
         return;
@@ -208,6 +277,7 @@ static inline void world_scan(struct world *w, struct step step)
                              : estimate_make(w->model, &w->parcel, w->clock_s);
     struct detect_context context = world_context(w);
 
+    context.received_s = step.received_s;
     w->parcel.at_risk = estimate_at_risk(&w->parcel, &estimate);
     detect_scan(&context, &before, &scan, &class, &estimate, here, next, &found);
     world_fold(w, &found, step.at_s, false);

@@ -22,7 +22,13 @@
     ROW(damaged, DAMAGED)                   \
     ROW(refused, REFUSED)                   \
     ROW(bad_address, BAD_ADDRESS)           \
-    ROW(returning, RETURNING)
+    ROW(returning, RETURNING)               \
+    ROW(weight_mismatch, WEIGHT_MISMATCH)   \
+    ROW(number_reused, NUMBER_REUSED)       \
+    ROW(clock_skew, CLOCK_SKEW)             \
+    ROW(out_of_order, OUT_OF_ORDER)         \
+    ROW(doubtful_delivery, DOUBTFUL_DELIVERY) \
+    ROW(impossible_travel, IMPOSSIBLE_TRAVEL)
 
 #define ROW_ID(name, NAME) DETECTOR_##NAME,
 enum detector_number { DETECTOR_LIST(ROW_ID) DETECTORS };

@@ -7,6 +7,8 @@
 
 #include "stages/detect/findings.h"
 
+struct facility;
+
 enum { HOUR = 3600, DAY = 86400 };
 
 /* Is the scan (already applied) the latest of the physical ones?  It arms what waits for
@@ -50,6 +52,12 @@ static inline struct finding step_finding(const struct sighting *s, uint32_t bas
         .threshold  = (int32_t)threshold_s,
     };
 }
+
+/* Metres between two places on the earth (haversine). */
+double spot_metres(struct spot, struct spot);
+
+/* What the reference says of a place; NULL = nothing. */
+const struct facility *sighting_facility(const struct sighting *, name_id place);
 
 /* The scan's reason as a name; NAME_NONE: none, or the dictionary does not hold it. */
 static inline name_id scan_note(const struct sighting *s)

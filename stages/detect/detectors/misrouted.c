@@ -44,10 +44,8 @@ static bool explains(const struct sighting *s)
 
 static bool is_abroad(const struct sighting *s)
 {
-    const char *here = names_text(s->names, NAME_PLACE, s->here);
-    const char *next = names_text(s->names, NAME_PLACE, s->parcel->next);
-    const struct facility *a = reference_facility(s->reference, here);
-    const struct facility *b = reference_facility(s->reference, next);
+    const struct facility *a = sighting_facility(s, s->here);
+    const struct facility *b = sighting_facility(s, s->parcel->next);
 
     return a != NULL && b != NULL && a->country[0] != '\0' && b->country[0] != '\0'
         && strcmp(a->country, b->country) != 0;
