@@ -23,10 +23,6 @@ struct rules;
  * "services.*.detectors.TYPE.NAME"), made from detector_table.  owns: static. */
 const struct config_row *detect_rows(size_t *count);
 
-/* A threshold's default as people write it: "12h", "30 %", "500 g". */
-enum { THRESHOLD_TEXT = 32 };
-void threshold_print(const struct threshold *, char text[THRESHOLD_TEXT]);
-
 /* NULL with the error trail.  owns: the caller.  Immutable: any thread may read. */
 struct rules *rules_create(const struct config *);
 void          rules_destroy(struct rules *);

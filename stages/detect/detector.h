@@ -15,6 +15,7 @@
 
 #include <stdint.h>
 
+#include "stages/detect/threshold.h"
 #include "stages/eta/estimate.h"
 #include "stages/parcel/dedup.h"
 #include "stages/parcel/parcel.h"
@@ -24,7 +25,7 @@ struct model;
 struct names;
 struct reference;
 
-enum { DETECTORS_MAX = 31, THRESHOLDS_MAX = 4, SENTENCES_MAX = 8 };
+enum { DETECTORS_MAX = 31, SENTENCES_MAX = 8 };
 
 /* What a detector sees.  owns: nothing.  thread: the partition's worker. */
 struct sighting {
@@ -47,10 +48,6 @@ enum detector_needs {
     NEEDS_NOTHING = 0, NEEDS_FACILITIES = 1, NEEDS_ROUTES = 2,
     NEEDS_HISTORY = 4 /* skips a parcel first met while a lost view was rebuilt               */
 };
-enum threshold_kind {
-    THRESHOLD_DURATION /* seconds */, THRESHOLD_COUNT, THRESHOLD_PERCENT, THRESHOLD_GRAMS,
-    THRESHOLD_METRES
-};
 /* What few scans have: a detector that wants one is asked about no other (but while its
  * alert is open). */
 enum detector_traits {
@@ -61,13 +58,6 @@ enum detector_traits {
     TRAITS = 8
 };
 enum alert_owner { OWNER_FACILITY, OWNER_COURIER, OWNER_CUSTOMS, OWNER_SHIPPER, OWNER_CARRIER };
-
-struct threshold {
-    const char         *name;      /* configuration: detectors.TYPE.NAME                      */
-    enum threshold_kind kind;
-    int64_t             fallback;  /* its default, in seconds, pieces or percent               */
-    const char         *help;
-};
 
 /* Sets of codes and states. */
 #define ON(code)    (1u << SCAN_##code)

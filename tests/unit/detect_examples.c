@@ -185,20 +185,9 @@ static void play_line(struct player *p, const char *line)
     expect_told(p);
 }
 
-/* The file that this test stands two folders below. */
-static void path_of(const char *file, char *path, size_t size)
-{
-    const char *end = strstr(__FILE__, "tests/unit/");
-
-    assert_non_null(end);
-    (void)snprintf(path, size, "%.*s%s", (int)(end - __FILE__), __FILE__, file);
-}
-
 static void pages_read(char *text)
 {
-    char  path[512];
-    path_of("stages/detect/README.md", path, sizeof path);
-    FILE *f = fopen(path, "r");
+    FILE *f = fopen(PEAKLINE_SOURCE "/stages/detect/README.md", "r");
 
     assert_non_null(f);
     size_t length = fread(text, 1, PAGE_MAX - 1, f);
@@ -234,7 +223,7 @@ static void every_page_is_true(void **state)
     (void)state;
     pages_read(text);
     for (uint8_t id = 0; id < DETECTORS; id++) {
-        char heading[512];
+        char heading[64];
 
         (void)snprintf(heading, sizeof heading, "\n## %s\n", detector_table[id]->type);
         const char *page = strstr(text, heading);
@@ -242,8 +231,7 @@ static void every_page_is_true(void **state)
         if (page == NULL)
             fail_msg("no page \"%s\"", detector_table[id]->type);
         memset(&player, 0, sizeof player);
-        path_of("deploy/reference/facilities.csv", heading, sizeof heading);
-        world_open(&player.world, NULL, heading);
+        world_open(&player.world, NULL, PEAKLINE_SOURCE "/deploy/reference/facilities.csv");
         player.page = detector_table[id]->type;
         play_page(&player, page + 4);
         if (player.opened == 0)

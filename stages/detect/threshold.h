@@ -1,0 +1,28 @@
+/* threshold.h - a number that decides when a detector speaks: a setting with a default.
+ *
+ * It stands in the detector's own struct; configuration (rules.c), `peakline detectors`
+ * and the pages of README.md follow.
+ */
+#ifndef STAGES_DETECT_THRESHOLD_H
+#define STAGES_DETECT_THRESHOLD_H
+
+#include <stdint.h>
+
+enum { THRESHOLDS_MAX = 4, THRESHOLD_TEXT = 32 };
+
+enum threshold_kind {
+    THRESHOLD_DURATION /* seconds */, THRESHOLD_COUNT, THRESHOLD_PERCENT, THRESHOLD_GRAMS,
+    THRESHOLD_METRES
+};
+
+struct threshold {
+    const char         *name;      /* configuration: detectors.TYPE.NAME                      */
+    enum threshold_kind kind;
+    int64_t             fallback;  /* its default, in the kind's unit                       */
+    const char         *help;
+};
+
+/* Its default as people write it: "12h", "30 %", "500 g".  thread: any. */
+void threshold_print(const struct threshold *, char text[THRESHOLD_TEXT]);
+
+#endif
