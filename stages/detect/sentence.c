@@ -79,10 +79,10 @@ size_t alert_sentence(const struct alert *a, const struct parcel *p, const struc
     CHECK(from != NULL && size > 0);
     while (*from != '\0') {
         const char *what = from;
-        size_t      length = strcspn(from, "{");
+        size_t      length = (size_t)(strchrnul(from, '{') - from);
 
         if (length == 0) {
-            size_t name = strcspn(from + 1, "}");
+            size_t name = (size_t)(strchrnul(from, '}') - from) - 1;
 
             what = piece_of(from + 1, name, a, p, names, piece);
             CHECK(what != NULL); /* a misspelt place in a detector's sentence */

@@ -64,53 +64,56 @@ static struct output *output_next(struct batch *outputs, uint8_t topic, uint32_t
     return output;
 }
 
-static void member_begin(struct text_out *o, const char *name)
-{
-    out_literal(o, ",\"");
-    out_bytes(o, name, strlen(name));
-    out_literal(o, "\":");
-}
+/* Members: `key` is `,"name":` as MEMBER gives it, ready to be copied.  Where there is nothing
+ * to say the member is left out. */
 
-static void member_name(struct text_out *o, const char *name, enum name_kind kind,
-                        const struct names *names, name_id id)
-{
-    if (id == NAME_NONE)
-        return;
-    const char *text = names_text(names, kind, id);
-
-    member_begin(o, name);
-    out_string(o, text, strlen(text));
-}
-
-static void member_text(struct text_out *o, const char *name, const char *text, size_t length)
+static void member_text(struct text_out *o, const char *key, size_t key_length, const char *text,
+                        size_t length)
 {
     if (length == 0)
         return;
-    member_begin(o, name);
+    out_bytes(o, key, key_length);
     out_string(o, text, length);
 }
 
-static void member_number(struct text_out *o, const char *name, int64_t number)
+/* A text of our own, that has nothing to escape. */
+static void member_word(struct text_out *o, const char *key, size_t key_length, const char *word)
 {
-    member_begin(o, name);
+    out_bytes(o, key, key_length);
+    out_literal(o, "\"");
+    out_bytes(o, word, strlen(word));
+    out_literal(o, "\"");
+}
+
+static void member_name(struct text_out *o, const char *key, size_t key_length,
+                        enum name_kind kind, const struct names *names, name_id id)
+{
+    const char *text = names_text(names, kind, id);
+
+    member_text(o, key, key_length, text, strlen(text));
+}
+
+static void member_number(struct text_out *o, const char *key, size_t key_length, int64_t number)
+{
+    out_bytes(o, key, key_length);
     out_number(o, number);
 }
 
-static void member_time(struct text_out *o, const char *name, uint32_t unix_s)
+static void member_time(struct text_out *o, const char *key, size_t key_length, uint32_t unix_s)
 {
     if (unix_s == 0)
         return;
-    member_begin(o, name);
+    out_bytes(o, key, key_length);
     out_time(o, unix_s);
 }
 
 static void member_origin(struct text_out *o, const struct origin *origin)
 {
-    member_number(o, "epoch", (int64_t)origin->epoch);
-    member_text(o, "topic", origin->topic, strlen(origin->topic));
-    member_number(o, "partition", origin->partition);
+    member_number(o, MEMBER("epoch"), (int64_t)origin->epoch);
+    member_text(o, MEMBER("topic"), origin->topic, strlen(origin->topic));
+    member_number(o, MEMBER("partition"), origin->partition);
     if (origin->offset >= 0)
-        member_number(o, "offset", origin->offset);
+        member_number(o, MEMBER("offset"), origin->offset);
 }
 
 static void alert_members(struct text_out *o, const struct parcel *parcel,
@@ -120,30 +123,29 @@ static void alert_members(struct text_out *o, const struct parcel *parcel,
     char sentence[SENTENCE_MAX];
     size_t length = alert_sentence(alert, parcel, names, sentence, sizeof sentence);
 
-    member_text(o, "type", detector->type, strlen(detector->type));
-    const char *severity = severity_name((enum severity)alert->severity);
-    member_text(o, "severity", severity, strlen(severity));
-    const char *state = alert_state_name((enum alert_state)alert->state);
-    member_text(o, "state", state, strlen(state));
-    member_number(o, "sequence", alert->sequence);
-    member_text(o, "parcel", parcel->number, parcel->number_length);
-    member_number(o, "life", parcel->life);
-    member_name(o, "carrier", NAME_PLACE, names, parcel->carrier);
-    member_text(o, "carrier_number", parcel->carrier_number, parcel->carrier_number_length);
-    member_name(o, "service", NAME_SERVICE, names, parcel->service);
-    member_name(o, "facility", NAME_PLACE, names, alert->at);
-    member_name(o, "next", NAME_PLACE, names, alert->expected);
-    member_time(o, "opened_at", alert->opened_s);
-    member_time(o, "at", alert->at_s);
-    member_time(o, "deadline", alert->deadline_s);
-    member_number(o, "value", alert->value);
-    member_number(o, "threshold", alert->threshold);
-    member_text(o, "unit", detector->unit, detector->unit != NULL ? strlen(detector->unit) : 0);
-    member_name(o, "reason", NAME_PLACE, names, alert->note);
-    const char *owner = owner_name((enum alert_owner)detector->owner);
-    member_text(o, "owner", owner, strlen(owner));
-    member_text(o, "action", detector->action, strlen(detector->action));
-    member_text(o, "text", sentence, length);
+    member_word(o, MEMBER("type"), detector->type);
+    member_word(o, MEMBER("severity"), severity_name((enum severity)alert->severity));
+    member_word(o, MEMBER("state"), alert_state_name((enum alert_state)alert->state));
+    member_number(o, MEMBER("sequence"), alert->sequence);
+    member_text(o, MEMBER("parcel"), parcel->number, parcel->number_length);
+    member_number(o, MEMBER("life"), parcel->life);
+    member_name(o, MEMBER("carrier"), NAME_PLACE, names, parcel->carrier);
+    member_text(o, MEMBER("carrier_number"), parcel->carrier_number,
+                parcel->carrier_number_length);
+    member_name(o, MEMBER("service"), NAME_SERVICE, names, parcel->service);
+    member_name(o, MEMBER("facility"), NAME_PLACE, names, alert->at);
+    member_name(o, MEMBER("next"), NAME_PLACE, names, alert->expected);
+    member_time(o, MEMBER("opened_at"), alert->opened_s);
+    member_time(o, MEMBER("at"), alert->at_s);
+    member_time(o, MEMBER("deadline"), alert->deadline_s);
+    member_number(o, MEMBER("value"), alert->value);
+    member_number(o, MEMBER("threshold"), alert->threshold);
+    if (detector->unit != NULL && detector->unit[0] != '\0')
+        member_word(o, MEMBER("unit"), detector->unit);
+    member_name(o, MEMBER("reason"), NAME_PLACE, names, alert->note);
+    member_word(o, MEMBER("owner"), owner_name((enum alert_owner)detector->owner));
+    member_word(o, MEMBER("action"), detector->action);
+    member_text(o, MEMBER("text"), sentence, length);
 }
 
 /* Header texts are cut out of the arena as they are written. */
@@ -252,11 +254,11 @@ const char *eta_reason_name(enum eta_reason reason)
 
 static void eta_outcome(struct text_out *o, const struct parcel *parcel, uint32_t arrived_s)
 {
-    member_time(o, "actual", arrived_s);
+    member_time(o, MEMBER("actual"), arrived_s);
     if (parcel->eta_first_s == 0)
         return;
-    member_number(o, "first_error_s", (int64_t)arrived_s - parcel->eta_first_s);
-    member_number(o, "last_error_s", (int64_t)arrived_s - parcel->eta_last_s);
+    member_number(o, MEMBER("first_error_s"), (int64_t)arrived_s - parcel->eta_first_s);
+    member_number(o, MEMBER("last_error_s"), (int64_t)arrived_s - parcel->eta_last_s);
 }
 
 void envelope_eta(struct batch *outputs, const struct origin *origin,
@@ -272,20 +274,20 @@ void envelope_eta(struct batch *outputs, const struct origin *origin,
     output->value = o.at;
     out_literal(&o, "{\"parcel\":");
     out_string(&o, parcel->number, parcel->number_length);
-    member_number(&o, "life", parcel->life);
+    member_number(&o, MEMBER("life"), parcel->life);
     if (reason == ETA_ARRIVED) {
         eta_outcome(&o, parcel, at_s);
     } else {
-        member_time(&o, "p50", estimate->p50_s);
-        member_time(&o, "p90", estimate->p90_s);
-        member_text(&o, "basis", basis, strlen(basis));
-        member_number(&o, "moved_by_s", moved_by_s);
+        member_time(&o, MEMBER("p50"), estimate->p50_s);
+        member_time(&o, MEMBER("p90"), estimate->p90_s);
+        member_word(&o, MEMBER("basis"), basis);
+        member_number(&o, MEMBER("moved_by_s"), moved_by_s);
     }
-    member_time(&o, "promise", parcel->promise_s);
-    member_text(&o, "reason", why, strlen(why));
-    member_time(&o, "at", at_s);
-    member_number(&o, "sequence", parcel->eta_sequence);
-    member_number(&o, "epoch", (int64_t)origin->epoch);
+    member_time(&o, MEMBER("promise"), parcel->promise_s);
+    member_word(&o, MEMBER("reason"), why);
+    member_time(&o, MEMBER("at"), at_s);
+    member_number(&o, MEMBER("sequence"), parcel->eta_sequence);
+    member_number(&o, MEMBER("epoch"), (int64_t)origin->epoch);
     out_literal(&o, "}");
     output->length = (uint32_t)(o.at - (const char *)output->value);
     arena_close(outputs, &o);
@@ -304,14 +306,14 @@ void envelope_progress(struct batch *outputs, const struct origin *origin, int64
     output->value = o.at;
     out_literal(&o, "{\"partition\":");
     out_number(&o, origin->partition);
-    member_number(&o, "offset", offset);
-    member_time(&o, "clock", (uint32_t)(clock_ms / 1000));
-    member_number(&o, "lag", lag);
+    member_number(&o, MEMBER("offset"), offset);
+    member_time(&o, MEMBER("clock"), (uint32_t)(clock_ms / 1000));
+    member_number(&o, MEMBER("lag"), lag);
     out_literal(&o, ",\"owner\":\"");
     out_hex16(&o, origin->owner);
     out_literal(&o, "\"");
-    member_number(&o, "epoch", (int64_t)origin->epoch);
-    member_time(&o, "at", (uint32_t)(wall_ms / 1000));
+    member_number(&o, MEMBER("epoch"), (int64_t)origin->epoch);
+    member_time(&o, MEMBER("at"), (uint32_t)(wall_ms / 1000));
     out_literal(&o, "}");
     output->length = (uint32_t)(o.at - (const char *)output->value);
     arena_close(outputs, &o);

@@ -28,10 +28,12 @@ static inline void out_bytes(struct text_out *o, const char *bytes, size_t lengt
 
 #define out_literal(o, text) out_bytes((o), "" text, sizeof(text) - 1)
 
+/* `,"name":`, and its length: how a member begins, put together by the compiler. */
+#define MEMBER(name) ",\"" name "\":", sizeof(",\"" name "\":") - 1
+
 void out_number(struct text_out *, int64_t number);
 void out_hex16(struct text_out *, uint64_t number);          /* 16 digits, lower case */
 void out_string(struct text_out *, const char *text, size_t length); /* "…", escaped   */
 void out_time(struct text_out *, uint32_t unix_s);           /* "…Z" in quotes; 0: null */
-void out_real(struct text_out *, double number, int decimals);
 
 #endif

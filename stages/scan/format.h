@@ -44,4 +44,6 @@ enum { TIME_TEXT = 24 };
  * The years 0000 to 9999. */
 size_t time_print(int64_t unix_ms, char *text);
 
+extern const char digit_pairs[200];   /* "00" "01" … "99": two digits of a number at once */
+
 #endif

@@ -119,10 +119,15 @@ int time_parse(const char *text, size_t length, int64_t *unix_ms)
     return 0;
 }
 
-static void put_two(char *text, int64_t number)
+/* "00" "01" … "99" */
+const char digit_pairs[200] =
+    "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+    "8081828384858687888990919293949596979899";
+
+static inline void put_two(char *text, int64_t number)
 {
-    text[0] = (char)('0' + number / 10);
-    text[1] = (char)('0' + number % 10);
+    memcpy(text, &digit_pairs[number * 2], 2);
 }
 
 /* After Howard Hinnant's civil_from_days: years that begin in March have their odd day last. */
@@ -164,16 +169,17 @@ size_t time_print(int64_t unix_ms, char *text)
 
     CHECK(unix_ms >= -DAYS_TO_1970 * day_ms);         /* 0000-01-01 */
     CHECK(unix_ms < INT64_C(253402300800000));        /* 10000-01-01 */
-    int64_t ms = (unix_ms % day_ms + day_ms) % day_ms;
+    int64_t  day = unix_ms / day_ms - (unix_ms % day_ms < 0);
+    uint32_t ms = (uint32_t)(unix_ms - day * day_ms), s = ms / 1000;
 
-    put_date_again(text, (unix_ms - ms) / day_ms);
+    put_date_again(text, day);
     text[10] = 'T';
-    put_two(text + 11, ms / 3600000);
+    put_two(text + 11, s / 3600);
     text[13] = text[16] = ':';
-    put_two(text + 14, ms / 60000 % 60);
-    put_two(text + 17, ms / 1000 % 60);
+    put_two(text + 14, s / 60 % 60);
+    put_two(text + 17, s % 60);
     text[19] = '.';
-    text[20] = (char)('0' + ms / 100 % 10);
+    text[20] = (char)('0' + ms % 1000 / 100);
     put_two(text + 21, ms % 100);
     text[23] = 'Z';
     return TIME_TEXT;

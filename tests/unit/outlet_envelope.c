@@ -391,23 +391,6 @@ static void numbers(void **state)
     }
 }
 
-static void reals(void **state)
-{
-    static const struct { double number; int decimals; const char *wanted; } cases[] = {
-        {0, 1, "0.0"}, {0.95, 1, "1.0"}, {-1.25, 2, "-1.25"}, {-0.001, 2, "0.00"},
-        {12.3456, 3, "12.346"}, {0.05, 2, "0.05"}, {99.999, 2, "100.00"}};
-    char text[64];
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct text_out o = {.at = text, .end = text + sizeof text};
-
-        out_real(&o, cases[i].number, cases[i].decimals);
-        *o.at = '\0';
-        assert_string_equal(text, cases[i].wanted);
-    }
-}
-
 static void times(void **state)
 {
     char text[64];
@@ -444,7 +427,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(alert_value), TEST(alert_without), TEST(alert_headers), TEST(every_sentence),
         TEST(escaped), TEST(a_batch), TEST(capacity), TEST(eta), TEST(eta_arrived),
-        TEST(progress), cmocka_unit_test(numbers), cmocka_unit_test(reals),
+        TEST(progress), cmocka_unit_test(numbers),
         cmocka_unit_test(times), cmocka_unit_test(too_long),
     };
 
