@@ -137,6 +137,26 @@ static int state_class(enum parcel_state state)
     }
 }
 
+/* What any message about its arrival says of the parcel. */
+static struct eta eta_of(const struct parcel *parcel, enum eta_reason reason, uint32_t at_s,
+                         uint32_t home)
+{
+    struct eta eta = {
+        .number_length = parcel->number_length,
+        .reason = (uint8_t)reason,
+        .life = parcel->life,
+        .sequence = parcel->eta_sequence,
+        .home = home,
+        .at_s = at_s,
+        .promise_s = parcel->promise_s,
+        .first_s = parcel->eta_first_s,
+        .last_s = parcel->eta_last_s,
+    };
+
+    memcpy(eta.number, parcel->number, sizeof eta.number);
+    return eta;
+}
+
 static void eta_tell(struct track *t, struct partition *p, struct parcel *parcel,
                      const struct estimate *estimate, bool state_changed, const struct scan *scan,
                      const struct noted *n)
@@ -148,23 +168,29 @@ static void eta_tell(struct track *t, struct partition *p, struct parcel *parcel
     enum eta_reason reason = parcel->eta_sequence == 0 ? ETA_FIRST
                              : state_changed           ? ETA_STATE
                                                        : ETA_MOVED;
-    int64_t moved_by_s = parcel->eta_last_s == 0 ? 0
-                                                 : (int64_t)estimate->p50_s - parcel->eta_last_s;
+    int32_t moved_by_s = parcel->eta_last_s == 0 ? 0
+                                                 : (int32_t)(estimate->p50_s - parcel->eta_last_s);
 
     if (parcel->eta_first_s == 0)
         parcel->eta_first_s = estimate->p50_s;
     parcel->eta_last_s = estimate->p50_s;
     parcel->eta_sequence++;
-    tell_eta(t, p, parcel, estimate, reason, n->at_s, moved_by_s, scan->offset);
+    struct eta eta = eta_of(parcel, reason, n->at_s, scan->home);
+
+    eta.p50_s = estimate->p50_s;
+    eta.p90_s = estimate->p90_s;
+    eta.basis = estimate->basis;
+    eta.moved_by_s = moved_by_s;
+    tell_eta(t, p, scan->hash, &eta, scan->offset);
 }
 
 static void eta_arrived(struct track *t, struct partition *p, struct parcel *parcel,
                         const struct scan *scan, const struct noted *n)
 {
-    struct estimate none = {.known = false};
-
     parcel->eta_sequence++;
-    tell_eta(t, p, parcel, &none, ETA_ARRIVED, n->at_s, 0, scan->offset);
+    struct eta eta = eta_of(parcel, ETA_ARRIVED, n->at_s, scan->home);
+
+    tell_eta(t, p, scan->hash, &eta, scan->offset);
 }
 
 /* The carrier's number leads to the parcel; numbers change at the border, and the index would

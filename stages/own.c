@@ -20,6 +20,7 @@
 #include "pipeline/metric.h"
 #include "stages/board.h"
 #include "stages/eta/model.h"
+#include "stages/eta_queue.h"
 #include "stages/parcel/deadlines.h"
 #include "stages/parcel/table.h"
 #include "stages/track_parts.h"
@@ -39,6 +40,7 @@ static void state_create(const struct track *t, struct partition *p)
     p->table = table_create(PARCELS_EXPECTED);
     p->names = names_create();
     p->model = model_create(&settings);
+    p->etas = t->coalesce_lag > 0 ? eta_queue_create() : NULL;
     CHECK(p->table != NULL && p->names != NULL && p->model != NULL);
 }
 
@@ -49,6 +51,7 @@ static void state_destroy(struct partition *p)
         deadlines_destroy(p->deadlines);
     names_destroy(p->names);
     model_destroy(p->model);
+    eta_queue_destroy(p->etas);
     free(p->resend);
     p->resend = NULL;
     p->resend_count = p->resend_size = 0;

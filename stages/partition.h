@@ -26,6 +26,7 @@
 enum { TRACK_TO_KAFKA = 0, TRACK_TO_REDIS = 1, TRACK_BURST = 8, WAITING_MAX = 32,
        DUE_MAX = 16 };
 
+struct eta_queue;
 struct table;
 struct deadlines;
 struct model;
@@ -72,6 +73,7 @@ struct partition {
 
     /* What it tells. */
     struct batch *outputs, *deferred; /* being filled                                      */
+    struct eta_queue *etas;     /* estimates that wait while the partition is behind; or NULL   */
     uint32_t      deferred_out; /* batches of unsent alerts not yet acknowledged             */
     uint64_t      ordinal;      /* of the last AT_ONCE batch emitted                        */
     int64_t       suppress_below, settled, high;

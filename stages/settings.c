@@ -74,6 +74,9 @@ static const struct config_row product_rows[] = {
      "a level's parent counts as so many samples", false, false},
     {"progress.interval", CONFIG_DURATION, "10s", 100, 3600000, NULL,
      "how often a quiet partition reports its progress", false, false},
+    {"etas.coalesce_lag", CONFIG_INTEGER, "10000", 0, 1000000000, NULL,
+     "records behind which a partition tells only each parcel's newest estimate, once a "
+     "checkpoint; 0 = never", false, false},
     {"alerts.source", CONFIG_TEXT, "/peakline", 0, 0, NULL, "CloudEvents source", true, false},
     {"reference.facilities", CONFIG_TEXT, "", 0, 0, NULL,
      "CSV of facilities: code,name,kind,country,lat,lon,zone", true, false},
@@ -112,7 +115,7 @@ uint64_t settings_hash(const struct config *config)
     /* How the work is done, not what it says: a change here keeps suppression. */
     static const char *const except[] = {
         "kafka.brokers", "kafka.instance", "kafka.buffer", "kafka.accept_gap", "rdkafka", "redis",
-        "checkpoint", "progress", "runners", "memory", "http", "log", NULL};
+        "checkpoint", "progress", "etas", "runners", "memory", "http", "log", NULL};
 
     return config_hash(config, except);
 }

@@ -1,13 +1,15 @@
 /* tell.c - alerts, ETAs and progress into OUTPUTS batches.
  *
  * Two batches are filled at a time: what is sent at once, and what waits for the
- * cut that will hold it (every change of an alert that a deadline opened).
+ * cut that will hold it (every change of an alert that a deadline opened).  Estimates of a
+ * partition that is behind wait in a queue of their own (eta_queue.h).
  */
 #include <string.h>
 
 #include "pipeline/check.h"
 #include "pipeline/clock.h"
 #include "pipeline/metric.h"
+#include "stages/eta_queue.h"
 #include "stages/kinds.h"
 #include "stages/outlet/text_out.h"
 #include "stages/track_parts.h"
@@ -76,8 +78,25 @@ static bool batch_ready(struct track *t, struct partition *p, struct batch **bat
     return true;
 }
 
+/* Every estimate that waits goes into batches; false: not all, for want of room. */
+static bool etas_flush(struct track *t, struct partition *p)
+{
+    struct origin origin = origin_of(t, p, -1, NULL);
+
+    if (p->etas == NULL)
+        return true;
+    while (eta_queue_count(p->etas) > 0) {
+        if (!batch_ready(t, p, &p->outputs, OUTPUTS_AT_ONCE))
+            return false;
+        envelope_eta(p->outputs, &origin, eta_queue_take(p->etas));
+    }
+    return true;
+}
+
 bool tell_room(struct track *t, struct partition *p)
 {
+    if (p->etas != NULL && !eta_queue_has_room(p->etas) && !etas_flush(t, p))
+        return false;
     return batch_ready(t, p, &p->outputs, OUTPUTS_AT_ONCE) &&
            batch_ready(t, p, &p->deferred, OUTPUTS_DEFERRED);
 }
@@ -126,18 +145,33 @@ void tell_again(struct track *t, struct partition *p, const struct parcel *parce
     envelope_alert(p->deferred, &origin, parcel, p->names, alert);
 }
 
-void tell_eta(struct track *t, struct partition *p, const struct parcel *parcel,
-              const struct estimate *estimate, enum eta_reason reason, uint32_t at_s,
-              int64_t moved_by_s, int64_t offset)
+static bool is_behind(const struct track *t, const struct partition *p)
 {
-    struct origin origin = origin_of(t, p, offset, parcel);
+    return p->high - p->position > t->coalesce_lag;
+}
 
+void tell_eta(struct track *t, struct partition *p, uint64_t hash, const struct eta *eta,
+              int64_t offset)
+{
     if (offset < p->suppress_below) {
         metric_add(t->suppressed, 1);
         return;
     }
-    metric_add(t->etas[reason], 1);
-    envelope_eta(p->outputs, &origin, parcel, estimate, reason, at_s, moved_by_s);
+    metric_add(t->etas[eta->reason], 1);
+    /* Behind one that waits even when the partition no longer lags: the newest is told last. */
+    if (p->etas != NULL && (is_behind(t, p) || eta_queue_count(p->etas) > 0)) {
+        metric_add(t->superseded, eta_queue_put(p->etas, hash, eta));
+        return;
+    }
+    struct origin origin = origin_of(t, p, offset, NULL);
+
+    envelope_eta(p->outputs, &origin, eta);
+}
+
+void tell_late_etas(struct track *t, struct partition *p, uint64_t now_ns)
+{
+    if (p->etas != NULL && (!is_behind(t, p) || now_ns >= p->cut_ns))
+        (void)etas_flush(t, p);
 }
 
 void tell_progress(struct track *t, struct partition *p, uint64_t now_ns)
@@ -168,13 +202,16 @@ static void flush(struct track *t, struct partition *p, struct batch **batch, bo
         batch_emit(t, p, batch);
 }
 
-void tell_flush(struct track *t, struct partition *p, bool deferred)
+void tell_flush(struct track *t, struct partition *p, bool before_cut)
 {
+    if (before_cut && !etas_flush(t, p))
+        return;
     flush(t, p, &p->outputs, false);
-    flush(t, p, &p->deferred, !deferred);
+    flush(t, p, &p->deferred, !before_cut);
 }
 
 bool tell_flushed(const struct partition *p)
 {
-    return p->outputs == NULL && p->deferred == NULL;
+    return p->outputs == NULL && p->deferred == NULL &&
+           (p->etas == NULL || eta_queue_count(p->etas) == 0);
 }

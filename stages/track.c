@@ -41,6 +41,10 @@ static const struct metric_info info_etas = {"etas_total", "Estimates told, by r
 static const struct metric_info info_suppressed = {
     "outputs_suppressed_total", "Outputs not repeated while a committed offset was replayed.",
     METRIC_COUNTER};
+static const struct metric_info info_superseded = {
+    "etas_superseded_total",
+    "Estimates not told because a newer one of the parcel came while the partition was behind.",
+    METRIC_COUNTER};
 static const struct metric_info info_fired = {
     "deadline_findings_total", "Findings of detectors whose deadline had passed.",
     METRIC_COUNTER};
@@ -74,6 +78,7 @@ static void metrics_open(struct track *t)
         t->etas[reason] = metric_open(&info_etas, more);
     }
     t->suppressed = metric_open(&info_suppressed, labels);
+    t->superseded = metric_open(&info_superseded, labels);
     t->fired = metric_open(&info_fired, labels);
     t->ahead = metric_open(&info_ahead, labels);
     t->loaded = metric_open(&info_loaded, labels);
@@ -87,6 +92,7 @@ static void settings_read(struct track *t, const struct config *config)
     t->source = config_text(config, "alerts.source");
     t->buckets = (uint32_t)config_integer(config, "redis.buckets");
     t->records_max = (uint32_t)config_integer(config, "checkpoint.records_max");
+    t->coalesce_lag = config_integer(config, "etas.coalesce_lag");
     t->interval_ns = (uint64_t)config_ms(config, "checkpoint.interval") * 1000000;
     t->progress_ns = (uint64_t)config_ms(config, "progress.interval") * 1000000;
     t->clock_by_event = strcmp(config_text(config, "clock.mode"), "event") == 0;
@@ -377,6 +383,7 @@ static int tick_partition(struct track *t, struct partition *p, uint64_t now_ns)
         done += cut_take(t, p, now_ns);
     if (now_ns >= p->progress_ns)
         tell_progress(t, p, now_ns);
+    tell_late_etas(t, p, now_ns);
     tell_flush(t, p, false);
     return done;
 }

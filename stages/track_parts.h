@@ -27,6 +27,7 @@ struct track {
     bool              clock_by_event;
     int64_t           clock_tolerance_ms;
     uint32_t          records_max, buckets;
+    int64_t           coalesce_lag;   /* records behind which estimates wait; 0 = never       */
     uint64_t          interval_ns, progress_ns;
     const char       *group, *topic, *source;
     struct batch     *scratch;        /* outputs that are suppressed are written here        */
@@ -34,7 +35,7 @@ struct track {
     uint32_t          cut_rows_size;
 
     struct metric *effective, *merged, *duplicates, *late, *lives, *alerts, *etas[ETA_REASONS],
-                  *suppressed, *fired, *ahead, *loaded, *refused;
+                  *suppressed, *superseded, *fired, *ahead, *loaded, *refused;
 };
 
 /* track.c: the passage that came first among those waiting, off the queue. */
@@ -79,13 +80,15 @@ void tell_alert(struct track *, struct partition *, const struct parcel *,
                 const struct alert *, int64_t offset);
 /* An unsent change that came in with its record; the index knows it already. */
 void tell_again(struct track *, struct partition *, const struct parcel *, const struct alert *);
-/* An estimate; at_s = event time of the scan. */
-void tell_eta(struct track *, struct partition *, const struct parcel *,
-              const struct estimate *, enum eta_reason, uint32_t at_s, int64_t moved_by_s,
+/* An estimate, caused by the scan at `offset`: at once, or, while the partition is behind and
+ * it is the parcel's newest, with the next cut. */
+void tell_eta(struct track *, struct partition *, uint64_t hash, const struct eta *,
               int64_t offset);
+/* Estimates that wait are told when the partition has caught up, or no cut will take them. */
+void tell_late_etas(struct track *, struct partition *, uint64_t now_ns);
 void tell_progress(struct track *, struct partition *, uint64_t now_ns);
-/* Emits what is filled, as the budget allows; deferred ones only before a cut. */
-void tell_flush(struct track *, struct partition *, bool deferred);
+/* Emits what is filled, as the budget allows; before a cut what waits for it, too. */
+void tell_flush(struct track *, struct partition *, bool before_cut);
 bool tell_flushed(const struct partition *);
 
 /* ── cut.c: into Redis commands ───────────────────────────────────────────── */

@@ -14,6 +14,7 @@
 #include "stages/command/check.h"
 #include "stages/command/print.h"
 #include "stages/eta/model.h"
+#include "stages/eta_queue.h"
 #include "stages/intake/intake.h"
 #include "stages/intake/passage.h"
 #include "stages/outlet/output.h"
@@ -114,8 +115,10 @@ void check_memory(struct report *r, const struct config *config, int64_t partiti
     int64_t fetched = config_bytes(config, "kafka.buffer"), batches = batches_bytes(config);
     int64_t models = config_integer(config, "model.cells_max") * MODEL_CELL_BYTES_MAX * partitions;
     int64_t cuts = config_integer(config, "checkpoint.records_max") * (parcel + CUT_OVERHEAD);
+    int64_t etas = config_integer(config, "etas.coalesce_lag") > 0
+                       ? (int64_t)eta_queue_bytes() * partitions : 0;
     int64_t limit = config_bytes(config, "memory.max");
-    int64_t fixed = PROGRAM + fetched + batches + DECODE_SCRATCH + models + cuts;
+    int64_t fixed = PROGRAM + fetched + batches + DECODE_SCRATCH + models + etas + cuts;
     char    need[PRINT_SIZE], have[PRINT_SIZE];
 
     limit = limit > 0 ? limit : env_memory_bytes_max();
@@ -125,6 +128,7 @@ void check_memory(struct report *r, const struct config *config, int64_t partiti
     report_cost(r, "escaped texts", DECODE_SCRATCH,
                 "taken only as far as scans are written with \\u escapes");
     report_cost(r, "learned models", models, "model.cells_max of every partition");
+    report_cost(r, "waiting estimates", etas, "etas.coalesce_lag, every partition");
     report_cost(r, "one checkpoint", cuts,
                 "checkpoint.records_max; each partition may have one on its way");
     if (fixed > limit) {

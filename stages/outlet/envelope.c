@@ -208,11 +208,12 @@ static void alert_headers(struct header_writer *w, const struct origin *origin,
     header_end(w);
 }
 
-static void output_key(struct output *output, struct text_out *o, const struct parcel *parcel)
+static void output_key(struct output *output, struct text_out *o, const char *number,
+                       uint8_t length)
 {
     output->key = o->at;
-    output->key_length = parcel->number_length;
-    out_bytes(o, parcel->number, parcel->number_length);
+    output->key_length = length;
+    out_bytes(o, number, length);
 }
 
 const struct output *envelope_alert(struct batch *outputs, const struct origin *origin,
@@ -229,7 +230,7 @@ const struct output *envelope_alert(struct batch *outputs, const struct origin *
     alert_headers(&w, origin, parcel, alert, detector);
     output->headers = w.list;
     output->headers_count = w.count;
-    output_key(output, &o, parcel);
+    output_key(output, &o, parcel->number, parcel->number_length);
     output->value = o.at;
     out_literal(&o, "{\"id\":\"");
     out_hex16(&o, alert->id);
@@ -252,41 +253,37 @@ const char *eta_reason_name(enum eta_reason reason)
     return names[reason];
 }
 
-static void eta_outcome(struct text_out *o, const struct parcel *parcel, uint32_t arrived_s)
+static void eta_outcome(struct text_out *o, const struct eta *eta)
 {
-    member_time(o, MEMBER("actual"), arrived_s);
-    if (parcel->eta_first_s == 0)
+    member_time(o, MEMBER("actual"), eta->at_s);
+    if (eta->first_s == 0)
         return;
-    member_number(o, MEMBER("first_error_s"), (int64_t)arrived_s - parcel->eta_first_s);
-    member_number(o, MEMBER("last_error_s"), (int64_t)arrived_s - parcel->eta_last_s);
+    member_number(o, MEMBER("first_error_s"), (int64_t)eta->at_s - eta->first_s);
+    member_number(o, MEMBER("last_error_s"), (int64_t)eta->at_s - eta->last_s);
 }
 
-void envelope_eta(struct batch *outputs, const struct origin *origin,
-                  const struct parcel *parcel, const struct estimate *estimate,
-                  enum eta_reason reason, uint32_t at_s, int64_t moved_by_s)
+void envelope_eta(struct batch *outputs, const struct origin *origin, const struct eta *eta)
 {
     struct text_out o = arena_open(outputs);
-    struct output *output = output_next(outputs, TOPIC_ETAS, origin->home);
-    const char *why = eta_reason_name(reason);
-    const char *basis = basis_name((enum estimate_basis)estimate->basis);
+    struct output *output = output_next(outputs, TOPIC_ETAS, eta->home);
 
-    output_key(output, &o, parcel);
+    output_key(output, &o, eta->number, eta->number_length);
     output->value = o.at;
     out_literal(&o, "{\"parcel\":");
-    out_string(&o, parcel->number, parcel->number_length);
-    member_number(&o, MEMBER("life"), parcel->life);
-    if (reason == ETA_ARRIVED) {
-        eta_outcome(&o, parcel, at_s);
+    out_string(&o, eta->number, eta->number_length);
+    member_number(&o, MEMBER("life"), eta->life);
+    if (eta->reason == ETA_ARRIVED) {
+        eta_outcome(&o, eta);
     } else {
-        member_time(&o, MEMBER("p50"), estimate->p50_s);
-        member_time(&o, MEMBER("p90"), estimate->p90_s);
-        member_word(&o, MEMBER("basis"), basis);
-        member_number(&o, MEMBER("moved_by_s"), moved_by_s);
+        member_time(&o, MEMBER("p50"), eta->p50_s);
+        member_time(&o, MEMBER("p90"), eta->p90_s);
+        member_word(&o, MEMBER("basis"), basis_name((enum estimate_basis)eta->basis));
+        member_number(&o, MEMBER("moved_by_s"), eta->moved_by_s);
     }
-    member_time(&o, MEMBER("promise"), parcel->promise_s);
-    member_word(&o, MEMBER("reason"), why);
-    member_time(&o, MEMBER("at"), at_s);
-    member_number(&o, MEMBER("sequence"), parcel->eta_sequence);
+    member_time(&o, MEMBER("promise"), eta->promise_s);
+    member_word(&o, MEMBER("reason"), eta_reason_name((enum eta_reason)eta->reason));
+    member_time(&o, MEMBER("at"), eta->at_s);
+    member_number(&o, MEMBER("sequence"), eta->sequence);
     member_number(&o, MEMBER("epoch"), (int64_t)origin->epoch);
     out_literal(&o, "}");
     output->length = (uint32_t)(o.at - (const char *)output->value);

@@ -39,9 +39,23 @@ const struct output *envelope_alert(struct batch *outputs, const struct origin *
 enum eta_reason { ETA_FIRST, ETA_MOVED, ETA_STATE, ETA_ARRIVED, ETA_REASONS };
 const char *eta_reason_name(enum eta_reason);     /* "moved" */
 
+/* An estimate as it is told, apart from its parcel, which may move on meanwhile. */
+struct eta {
+    char     number[PARCEL_MAX];
+    uint8_t  number_length;
+    uint8_t  reason;              /* enum eta_reason                                          */
+    uint8_t  basis;               /* enum estimate_basis                                      */
+    uint16_t life, sequence;
+    uint32_t home;                /* murmur2 of the number                                    */
+    uint32_t at_s;                /* event time of the scan; with ETA_ARRIVED the actual time   */
+    uint32_t p50_s, p90_s;        /* moments                                                  */
+    uint32_t promise_s;           /* 0 = none                                                 */
+    uint32_t first_s, last_s;     /* ETA_ARRIVED: P50 of the first and last estimate, 0 = none  */
+    int32_t  moved_by_s;          /* since the estimate before                                */
+};
+
 /* An estimate; with ETA_ARRIVED the actual time and the errors of first and last. */
-void envelope_eta(struct batch *outputs, const struct origin *, const struct parcel *,
-                  const struct estimate *, enum eta_reason, uint32_t at_s, int64_t moved_by_s);
+void envelope_eta(struct batch *outputs, const struct origin *, const struct eta *);
 
 /* How far the partition is: key = partition number. */
 void envelope_progress(struct batch *outputs, const struct origin *, int64_t offset,

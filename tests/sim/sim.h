@@ -118,6 +118,7 @@ struct told {
     int32_t  source_partition;  /* the record that caused it, -1 = a deadline did           */
     int64_t  source_offset;
     uint64_t change;            /* equal for what must be the same in every run, 0 = none   */
+    uint64_t order;             /* of an ETA: rises from one of its parcel to the next       */
 };
 
 struct commit {

@@ -110,22 +110,32 @@ static void alert_heard(const struct world *w, struct told *told)
         complain("alert %s of %s was sent before the state knew it", id, told->key);
 }
 
+/* All of an ETA but its last member is a function of the log. */
+static void eta_heard(struct told *told)
+{
+    char life[24], sequence[24];
+    const char *epoch = strstr(told->value, ",\"epoch\":");
+
+    if (epoch == NULL || !member(told->value, "life", life, sizeof life) ||
+        !member(told->value, "sequence", sequence, sizeof sequence)) {
+        complain("an ETA without life, sequence or epoch: %s", told->value);
+        return;
+    }
+    told->change = hash_of(told->value, (size_t)(epoch - told->value));
+    told->order = strtoull(life, NULL, 10) << 32 | strtoull(sequence, NULL, 10);
+}
+
 void witness_hears(void *self, struct told *told)
 {
     struct world *w = self;
-    const char *epoch;
     char text[48];
 
     switch ((enum output_topic)told->topic) {
     case TOPIC_ALERTS:
         alert_heard(w, told);
         break;
-    case TOPIC_ETAS:   /* all of it but the last member: an ETA is a function of the log */
-        epoch = strstr(told->value, ",\"epoch\":");
-        if (epoch == NULL)
-            complain("an ETA without epoch: %s", told->value);
-        else
-            told->change = hash_of(told->value, (size_t)(epoch - told->value));
+    case TOPIC_ETAS:
+        eta_heard(told);
         break;
     case TOPIC_DEAD_LETTERS:
         snprintf(text, sizeof text, "%" PRId32 "/%" PRId64, told->source_partition,

@@ -91,7 +91,7 @@ static const struct graph_plan *plan_small(void)
     return &plan;
 }
 
-static void config_make(bool idle_advance)
+static void config_make(bool idle_advance, bool undisturbed)
 {
     static const char *const fixed[] = {
         "redis.buckets=8", "redis.connections=2", "checkpoint.interval=200ms",
@@ -107,6 +107,7 @@ static void config_make(bool idle_advance)
         if (config_set(config, fixed[i]) != 0)
             complain("configuration: %s", error_text());
     config_set(config, idle_advance ? "clock.idle_advance=true" : "clock.idle_advance=false");
+    config_set(config, undisturbed ? "etas.coalesce_lag=0" : "etas.coalesce_lag=20");
     if (config_finish(config) != 0)
         complain("configuration: %s", error_text());
 }
@@ -383,7 +384,7 @@ struct world *world_run(uint64_t seed, uint32_t faults, uint32_t count, bool idl
     env_seed(seed + 1);
     ports = (struct ports){.consumer_open = open_consumer, .message_header = no_header,
                            .producer_open = open_producer, .redis_open = open_redis};
-    config_make(idle_advance);
+    config_make(idle_advance, reference == NULL);
     broker_listen(w->broker, witness_hears, witness_commits, w);
     server_listen(w->server, witness_moved, w);
     for (uint32_t i = 0; i < count && complaint[0] == '\0'; i++) {

@@ -293,15 +293,15 @@ static void capacity(void **state)
 static void eta(void **state)
 {
     static const char *const reasons[] = {"first", "moved", "state"};
-    const struct estimate estimate = {.p50_s = T0 + 3600, .p90_s = T0 + 7200,
-                                      .basis = BASIS_LANE, .known = true};
+    struct eta what = {.number = "YT1", .number_length = 3, .life = 2, .home = 77, .sequence = 5,
+                       .at_s = T0, .p50_s = T0 + 3600, .p90_s = T0 + 7200, .basis = BASIS_LANE,
+                       .promise_s = T0 + 86400, .moved_by_s = -60};
     const struct output *outputs = batch->records;
 
     (void)state;
-    parcel.promise_s = T0 + 86400;
-    parcel.eta_sequence = 5;
     for (int i = 0; i < ETA_ARRIVED; i++) {
-        envelope_eta(batch, &origin, &parcel, &estimate, (enum eta_reason)i, T0, -60);
+        what.reason = (uint8_t)i;
+        envelope_eta(batch, &origin, &what);
         json_t *json = json_of(&outputs[i]);
 
         want_text(json, "parcel", "YT1");
@@ -326,13 +326,12 @@ static void eta(void **state)
 
 static void eta_arrived(void **state)
 {
-    static const struct estimate none = {.known = false};
+    struct eta what = {.number = "YT1", .number_length = 3, .life = 2, .reason = ETA_ARRIVED,
+                       .at_s = T0, .first_s = T0 + 100, .last_s = T0 - 50};
     const struct output *outputs = batch->records;
 
     (void)state;
-    parcel.eta_first_s = T0 + 100;
-    parcel.eta_last_s = T0 - 50;
-    envelope_eta(batch, &origin, &parcel, &none, ETA_ARRIVED, T0, 0);
+    envelope_eta(batch, &origin, &what);
     json_t *json = json_of(&outputs[0]);
 
     want_text(json, "actual", "2024-11-11T08:00:00Z");
@@ -342,8 +341,8 @@ static void eta_arrived(void **state)
     assert_null(json_object_get(json, "p50"));
     assert_null(json_object_get(json, "promise"));
     json_decref(json);
-    parcel.eta_first_s = 0;   /* none was ever told */
-    envelope_eta(batch, &origin, &parcel, &none, ETA_ARRIVED, T0, 0);
+    what.first_s = 0;   /* none was ever told */
+    envelope_eta(batch, &origin, &what);
     json = json_of(&outputs[1]);
     want_text(json, "actual", "2024-11-11T08:00:00Z");
     assert_null(json_object_get(json, "first_error_s"));
