@@ -14,9 +14,11 @@
 #include "pipeline/check.h"
 #include "pipeline/metric.h"
 #include "stages/detect/detect.h"
+#include "stages/detect/rulebook.h"
 #include "stages/eta/model.h"
 #include "stages/parcel/deadlines.h"
 #include "stages/parcel/table.h"
+#include "stages/reference/reference.h"
 #include "stages/track_parts.h"
 
 enum { AHEAD_MS_MAX = 300000, SAME_HASH_MAX = 8 };
@@ -93,12 +95,12 @@ static struct detect_context context_of(const struct track *t, struct partition 
                                         uint8_t service, uint32_t clock_s)
 {
     if (p->rules[service] == NULL)
-        p->rules[service] = rules_of(t->rules, names_text(p->names, NAME_SERVICE, service));
+        p->rules[service] = rules_of(t->book->rules, names_text(p->names, NAME_SERVICE, service));
     return (struct detect_context){
         .set = p->rules[service],
         .model = p->model,
         .names = p->names,
-        .reference = t->reference,
+        .reference = t->book->reference,
         .clock_s = clock_s,
     };
 }
@@ -287,6 +289,20 @@ static void step_detect(struct track *t, struct partition *p, const struct scan 
     tell_changes(t, p, &s->after, &changes, s->unsent_first, scan->offset);
 }
 
+/* What the reference promises where no scan did: from PICKUP on. */
+static void step_promise(const struct track *t, const struct partition *p,
+                         const struct scan *scan, struct step *s)
+{
+    struct parcel *a = &s->after;
+
+    if (scan->code == SCAN_PICKUP && a->promise_s == 0)
+        a->promise_s = reference_promise_s(t->book->reference,
+                                           names_text(p->names, NAME_PLACE, a->origin),
+                                           names_text(p->names, NAME_PLACE, a->dest),
+                                           names_text(p->names, NAME_SERVICE, a->service),
+                                           s->noted.at_s);
+}
+
 static void step_learn(struct partition *p, const struct scan *scan, const struct step *s)
 {
     uint32_t clock_s = clock_of(p);
@@ -311,6 +327,7 @@ static void step_effective(struct track *t, struct partition *p, const struct sc
     metric_add(t->lives, s->class.new_life || s->before.life == 0);
     if (s->after.flags & PARCEL_TOMBSTONE)
         return;   /* an afterthought to a parcel whose history is forgotten */
+    step_promise(t, p, scan, s);
     s->estimate = estimate_make(p->model, &s->after, clock_s);
     s->after.at_risk = estimate_at_risk(&s->after, &s->estimate);
     step_detect(t, p, scan, s);

@@ -16,10 +16,10 @@
 #include "pipeline/error.h"
 #include "pipeline/metric.h"
 #include "stages/board.h"
+#include "stages/detect/rulebook.h"
 #include "stages/kinds.h"
 #include "stages/parcel/table.h"
 #include "stages/track_parts.h"
-#include "stages/reference/reference.h"
 
 enum { PREFETCH_AHEAD = 8 };
 
@@ -121,14 +121,9 @@ static int track_init(struct stage *stage, const struct config *config)
 
     t->stage = stage;
     settings_read(t, config);
-    t->reference = reference_read(config_text(config, "reference.facilities"));
-    if (t->reference == NULL)
+    t->book = rulebook_join(config);
+    if (t->book == NULL)
         return -1;
-    t->rules = rules_create(config);
-    if (t->rules == NULL) {
-        reference_destroy(t->reference);
-        return -1;
-    }
     metrics_open(t);
     t->outputs = stage_pool(stage, TRACK_TO_KAFKA, &outputs);
     t->requests = stage_pool(stage, TRACK_TO_REDIS, &requests);
@@ -139,8 +134,21 @@ static int track_init(struct stage *stage, const struct config *config)
     return 0;
 }
 
+/* Another rulebook is current: all that was looked up in the old one is forgotten. */
+static void book_turn(struct track *t)
+{
+    t->book = rulebook_turn(t->book);
+    for (uint32_t i = 0; i < t->owned_count; i++) {
+        struct partition *p = t->partitions[t->owned[i]];
+
+        memset(p->rules, 0, sizeof p->rules);
+    }
+}
+
 static void call_begin(struct track *t)
 {
+    if (rulebook_is_old(t->book))
+        book_turn(t);
     t->budget[TRACK_TO_KAFKA] = t->budget[TRACK_TO_REDIS] = TRACK_BURST;
     t->wall_ms = clock_wall_ms();
 }
@@ -458,8 +466,7 @@ static void track_fini(struct stage *stage)
     pool_give(t->outputs, &t->scratch);
     pool_destroy(t->outputs);
     pool_destroy(t->requests);
-    rules_destroy(t->rules);
-    reference_destroy(t->reference);
+    rulebook_leave(t->book);
     free(t->cut_rows);
 }
 

@@ -19,8 +19,7 @@ struct track {
     uint32_t          budget[2];      /* batches that may still be emitted in this call      */
     int64_t           wall_ms;        /* as of this call                                     */
 
-    struct rules     *rules;
-    struct reference *reference;
+    const struct rulebook *book;      /* thresholds and reference data gone by              */
     struct retention  retention;
     uint32_t          model_cells_max, model_half_life_s;
     double            model_shrink;

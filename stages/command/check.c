@@ -9,9 +9,11 @@
 #include <sysexits.h>
 
 #include "pipeline/config.h"
+#include "pipeline/error.h"
 #include "stages/board.h"
 #include "stages/command/command.h"
 #include "stages/command/print.h"
+#include "stages/reference/reference.h"
 #include "stages/serve/api_json.h"
 
 enum { TEXT_SIZE = 512, PARTITIONS_GUESSED = 12 };
@@ -87,6 +89,29 @@ static void write_report(struct report *r)
     buffer_free(&all);
 }
 
+/* The reference files, and what is off without those that are not given. */
+static void check_reference(struct report *r, const struct config *config)
+{
+    struct reference *reference = reference_load(config);
+
+    if (reference == NULL) {
+        report_failed(r, "reference", "mend the file; nothing of it is taken", "%s", error_text());
+        error_clear();
+        return;
+    }
+    for (uint32_t part = REFERENCE_FACILITIES; part <= REFERENCE_CALENDARS; part <<= 1) {
+        const char *name = reference_part_name((enum reference_part)part);
+
+        if (reference_parts(reference) & part)
+            report_ok(r, "reference", "%zu %s",
+                      reference_count(reference, (enum reference_part)part), name);
+        else
+            report_ok(r, "reference", "reference.%s is not given: %s", name,
+                      reference_part_lack((enum reference_part)part));
+    }
+    reference_destroy(reference);
+}
+
 /* EX_CONFIG where the configuration can't work, EX_UNAVAILABLE where a server does not. */
 static int check(const struct config *config, bool connect, int64_t partitions, bool json)
 {
@@ -107,6 +132,7 @@ static int check(const struct config *config, bool connect, int64_t partitions, 
             (void)printf("\n");
     }
     int failures = r.failures;
+    check_reference(&r, config);
     check_memory(&r, config, partitions > 0 ? partitions : PARTITIONS_GUESSED);
     code = r.failures > failures ? EX_CONFIG : code;
     if (json)

@@ -1,12 +1,15 @@
 /* detectors - which anomalies there are, and what each waits for. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <sysexits.h>
 
 #include "pipeline/config.h"
 #include "stages/command/command.h"
 #include "stages/command/print.h"
 #include "stages/detect/detect.h"
+#include "stages/detect/rulebook.h"
 #include "stages/outlet/buffer.h"
+#include "stages/reference/reference.h"
 #include "stages/serve/api_json.h"
 
 static const char *unit_of(enum threshold_kind kind)
@@ -29,13 +32,13 @@ static void print_value(const struct threshold *threshold, int64_t value)
 }
 
 /* `values` NULL: switched off. */
-static void print_detector(const struct detector *detector, const int64_t *values)
+static void print_detector(const struct detector *detector, const int64_t *values, bool lacking)
 {
-    (void)printf("%-20s %s%s\n", detector->type, values == NULL ? "(off) " : "",
+    (void)printf("%-20s %s%s\n", detector->type, lacking ? "(off: reference.routes is not given) "
+                 : values == NULL ? "(off) " : "",
                  detector->summary);
-    (void)printf("%-20s   %s's work: %s%s%s\n", "", owner_name(detector->owner), detector->action,
-                 detector->needs & NEEDS_FACILITIES ? "; needs reference.facilities" : "",
-                 detector->needs & NEEDS_ROUTES ? "; needs routes" : "");
+    (void)printf("%-20s   %s's work: %s%s\n", "", owner_name(detector->owner), detector->action,
+                 detector->needs & NEEDS_ROUTES ? "; needs reference.routes" : "");
     for (int i = 0; i < THRESHOLDS_MAX && detector->thresholds[i].name != NULL; i++) {
         const struct threshold *threshold = &detector->thresholds[i];
         int64_t                 value = values != NULL ? values[i] : threshold->fallback;
@@ -47,7 +50,7 @@ static void print_detector(const struct detector *detector, const int64_t *value
 }
 
 static void write_detector(struct buffer *out, const struct detector *detector,
-                           const int64_t *values)
+                           const int64_t *values, bool lacking)
 {
     json_comma(out);
     json_raw(out, "{");
@@ -56,7 +59,7 @@ static void write_detector(struct buffer *out, const struct detector *detector,
     json_text(out, "owner", owner_name(detector->owner));
     json_text(out, "action", detector->action);
     json_bool(out, "enabled", values != NULL);
-    json_bool(out, "needs_facilities", detector->needs & NEEDS_FACILITIES);
+    json_bool(out, "lacks_reference", lacking);
     json_bool(out, "needs_routes", detector->needs & NEEDS_ROUTES);
     json_name(out, "thresholds");
     json_raw(out, "[");
@@ -75,16 +78,25 @@ static void write_detector(struct buffer *out, const struct detector *detector,
     json_raw(out, "]}");
 }
 
-static void print_all(const struct rule_set *set, bool json)
+/* Needs reference data that is not there. */
+static bool is_lacking(const struct rulebook *book, const struct detector *detector)
 {
-    struct buffer out = {0};
+    return (detector->needs & NEEDS_REFERENCE & ~reference_parts(book->reference)) != 0;
+}
+
+static void print_all(const struct rulebook *book, const char *service, bool json)
+{
+    const struct rule_set *set = rules_of(book->rules, service);
+    struct buffer          out = {0};
 
     json_raw(&out, "[");
     for (uint8_t id = 0; id < DETECTORS_MAX && detector_table[id] != NULL; id++) {
         if (json)
-            write_detector(&out, detector_table[id], rules_thresholds(set, id));
+            write_detector(&out, detector_table[id], rules_thresholds(set, id),
+                           is_lacking(book, detector_table[id]));
         else
-            print_detector(detector_table[id], rules_thresholds(set, id));
+            print_detector(detector_table[id], rules_thresholds(set, id),
+                           is_lacking(book, detector_table[id]));
     }
     json_raw(&out, "]\n");
     if (json)
@@ -108,12 +120,11 @@ static int run(int argc, char **argv)
     code = command_config(&line, &config);
     if (code != COMMAND_GO_ON)
         return code;
-    struct rules *rules = rules_create(config);
-    if (rules != NULL)
-        print_all(rules_of(rules, service), line.json);
-    code = rules != NULL ? 0 : command_failed(&command_detectors, 1);
-    if (rules != NULL)
-        rules_destroy(rules);
+    struct rulebook *book = rulebook_create(config);
+    if (book != NULL)
+        print_all(book, service, line.json);
+    code = book != NULL ? 0 : command_failed(&command_detectors, EX_CONFIG);
+    rulebook_destroy(book);
     config_destroy(config);
     return code;
 }

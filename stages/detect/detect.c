@@ -157,6 +157,8 @@ void detect_arm(const struct detect_context *c, struct parcel *after, const stru
         return;
     if (after->flags & PARCEL_PARTIAL)
         asked &= ~c->set->needs_history;
+    if (after->code == SCAN_HANDOVER && c->set->ends_at_handover)
+        asked &= ~c->set->needs_tracking;
     findings_begin(&open, after);
     struct sighting s = sighting_of(c, after, scan, estimate, (uint32_t)(scan->time_ms / 1000));
 

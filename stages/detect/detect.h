@@ -23,8 +23,9 @@ struct rules;
  * "services.*.detectors.TYPE.NAME"), made from detector_table.  owns: static. */
 const struct config_row *detect_rows(size_t *count);
 
-/* NULL with the error trail.  owns: the caller.  Immutable: any thread may read. */
-struct rules *rules_create(const struct config *);
+/* `parts`: what reference data there is (enum reference_part); what needs other is off.  NULL
+ * with the error trail.  owns: the caller.  Immutable: any thread may read. */
+struct rules *rules_create(const struct config *, uint32_t parts);
 void          rules_destroy(struct rules *);
 
 /* What holds for one service by its name (unknown or "" = the defaults): look it up once. */

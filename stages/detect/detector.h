@@ -45,8 +45,11 @@ struct sighting {
 };
 
 enum detector_needs {
-    NEEDS_NOTHING = 0, NEEDS_FACILITIES = 1, NEEDS_ROUTES = 2,
-    NEEDS_HISTORY = 4 /* skips a parcel first met while a lost view was rebuilt               */
+    NEEDS_NOTHING = 0,
+    NEEDS_ROUTES   = 2,  /* REFERENCE_ROUTES: without them it is off                         */
+    NEEDS_REFERENCE = 31, /* all such: enum reference_part                                   */
+    NEEDS_TRACKING = 64, /* skips a parcel handed over by a service that ends there          */
+    NEEDS_HISTORY  = 128 /* skips a parcel first met while a lost view was rebuilt            */
 };
 /* What few scans have: a detector that wants one is asked about no other (but while its
  * alert is open). */
@@ -73,7 +76,7 @@ struct detector {
     const char *summary; /* one line, for `peakline detectors` and the docs       */
     const char *action;  /* kebab-case: "send-on", "search", "submit-documents" … */
     const char *unit;    /* of value and threshold: "s", "attempts", ""           */
-    uint8_t     needs;   /* without these reference files it is off, and says so  */
+    uint8_t     needs;   /* enum detector_needs                                   */
     uint8_t     owner;   /* enum alert_owner: whose work it is                    */
     uint8_t     traits;  /* enum detector_traits: one, or none                     */
 

@@ -14,6 +14,7 @@ static const struct {
     uint32_t by;
 } table[] = {
     {DETECTOR_STALLED, EXPLAINED},
+    {DETECTOR_MISSED_DEPARTURE, EXPLAINED},
     {DETECTOR_PROMISE_AT_RISK, EXPLAINED},
 };
 

@@ -2,6 +2,7 @@
  *
  *   detectors.stalled.domestic_max: 72h                      for every service
  *   services.economy.detectors.stalled.enabled: false        for one
+ *   services.economy.ends_at_handover: true                  the carrier's scans end there
  */
 #include "stages/detect/rules.h"
 
@@ -17,8 +18,10 @@
 
 enum {
     RULE_PATH_MAX = 128,
-    ROWS_MAX = 2 * DETECTORS_MAX * (THRESHOLDS_MAX + 1)
+    ROWS_MAX = 2 * DETECTORS_MAX * (THRESHOLDS_MAX + 1) + 1
 };
+
+#define ECONOMY "economy"
 
 struct service_rules {
     char            name[SERVICE_MAX + 1];
@@ -123,12 +126,19 @@ static void detector_rows(struct rows *r, const char *prefix, int id)
 const struct config_row *detect_rows(size_t *count)
 {
     static struct rows made;
+    static bool        done;
 
     if (made.count == 0) {
         for (int id = 0; detector_table[id] != NULL; id++)
             detector_rows(&made, "", id);
         for (int id = 0; detector_table[id] != NULL; id++)
             detector_rows(&made, "services.*.", id);
+    }
+    if (!done) {
+        done = true;
+        made.rows[made.count++] = (struct config_row) {
+            .path = "services.*.ends_at_handover", .kind = CONFIG_BOOL, .fallback = "",
+            .help = "tracking ends at HANDOVER: silence after it is none (economy: true)"};
     }
     *count = made.count;
     return made.rows;
@@ -176,17 +186,20 @@ static void set_read(struct rule_set *set, const struct config *config, const ch
 }
 
 /* Who is asked when, from the detectors' own sets. */
-static void set_index(struct rule_set *set)
+static void set_index(struct rule_set *set, uint32_t parts)
 {
     memset(set->by_code, 0, sizeof set->by_code);
     memset(set->by_code_open, 0, sizeof set->by_code_open);
     memset(set->by_state, 0, sizeof set->by_state);
     memset(set->by_traits, 0, sizeof set->by_traits);
-    set->needs_history = 0;
+    set->needs_history = set->needs_tracking = 0;
     for (int id = 0; detector_table[id] != NULL; id++) {
         const struct detector *d = detector_table[id];
-        uint32_t bit = set->enabled & 1u << id;
+        uint32_t lacks = d->needs & NEEDS_REFERENCE & ~parts;
+        uint32_t bit = lacks != 0 ? 0 : set->enabled & 1u << id;
 
+        set->enabled = (set->enabled & ~(1u << id)) | bit;
+        set->needs_tracking |= d->needs & NEEDS_TRACKING ? bit : 0;
         set->needs_history |= d->needs & NEEDS_HISTORY ? bit : 0;
         for (int c = 0; c < SCAN_CODES; c++) {
             set->by_code[c] |= d->on_scan != NULL && d->codes >> c & 1 ? bit : 0;
@@ -209,6 +222,18 @@ static struct service_rules *service_find(const struct rules *rules, const char 
     return NULL;
 }
 
+static void service_add(struct rules *rules, const char *name, size_t length)
+{
+    size_t size = (rules->count + 1) * sizeof *rules->services;
+
+    rules->services = realloc(rules->services, size);
+    CHECK(rules->services != NULL);
+    struct service_rules *s = &rules->services[rules->count++];
+
+    memset(s, 0, sizeof *s);
+    memcpy(s->name, name, length);
+}
+
 struct collecting {
     struct rules *rules;
     int           bad;
@@ -225,23 +250,27 @@ static void service_collect(void *self, const char *rest, const char *value)
                            (int)length, rest, length, SERVICE_MAX);
     if (c->bad != 0 || service_find(c->rules, rest, length) != NULL)
         return;
-    size_t size = (c->rules->count + 1) * sizeof *c->rules->services;
-
-    c->rules->services = realloc(c->rules->services, size);
-    CHECK(c->rules->services != NULL);
-    struct service_rules *s = &c->rules->services[c->rules->count++];
-
-    memset(s, 0, sizeof *s);
-    memcpy(s->name, rest, length);
+    service_add(c->rules, rest, length);
 }
 
-struct rules *rules_create(const struct config *config)
+/* Does the tracking of this service end at its hand-over?  Those of `economy` do. */
+static bool ends_at_handover(const struct config *config, const char *service)
+{
+    char path[RULE_PATH_MAX];
+
+    (void)snprintf(path, sizeof path, "services.%s.ends_at_handover", service);
+    return config_given(config, path) ? config_bool(config, path)
+                                      : strcmp(service, ECONOMY) == 0;
+}
+
+struct rules *rules_create(const struct config *config, uint32_t parts)
 {
     struct collecting c = {.rules = calloc(1, sizeof *c.rules)};
 
     CHECK(c.rules != NULL);
     set_read(&c.rules->base, config, "");
-    set_index(&c.rules->base);
+    set_index(&c.rules->base, parts);
+    service_add(c.rules, ECONOMY, strlen(ECONOMY));
     config_each(config, "services", service_collect, &c);
     if (c.bad != 0) {
         rules_destroy(c.rules);
@@ -252,7 +281,8 @@ struct rules *rules_create(const struct config *config)
 
         s->set = c.rules->base;
         set_read(&s->set, config, s->name);
-        set_index(&s->set);
+        set_index(&s->set, parts);
+        s->set.ends_at_handover = ends_at_handover(config, s->name);
     }
     return c.rules;
 }

@@ -2,6 +2,7 @@
 #ifndef STAGES_DETECT_RULES_H
 #define STAGES_DETECT_RULES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "stages/detect/detector.h"
@@ -13,6 +14,8 @@ struct rule_set {
     uint32_t by_code_open[SCAN_CODES]; /* asked too while their alert is open                */
     uint32_t by_state[STATES];        /* asked for a deadline in this state                  */
     uint32_t needs_history;           /* skipped for a partial parcel                        */
+    uint32_t needs_tracking;          /* skipped after HANDOVER where the tracking ends there  */
+    bool     ends_at_handover;        /* it does, for this service                           */
     int64_t  thresholds[DETECTORS_MAX][THRESHOLDS_MAX];
 };
 

@@ -12,6 +12,8 @@
  */
 #include "tests/unit/detect_sequences.h"
 
+#define REFERENCE PEAKLINE_SOURCE "/deploy/reference/"
+
 enum { PAGE_MAX = 1 << 18, LINE_MAX_ = 512, CHANGES_MAX = 8 };
 
 struct player {
@@ -219,6 +221,9 @@ static void play_page(struct player *p, const char *page)
 static void every_page_is_true(void **state)
 {
     static char text[PAGE_MAX];
+    static const char *const files[REFERENCE_PARTS] = {
+        REFERENCE "facilities.csv", REFERENCE "routes.csv", REFERENCE "departures.csv",
+        REFERENCE "promises.csv", REFERENCE "calendars.csv"};
 
     (void)state;
     pages_read(text);
@@ -231,7 +236,10 @@ static void every_page_is_true(void **state)
         if (page == NULL)
             fail_msg("no page \"%s\"", detector_table[id]->type);
         memset(&player, 0, sizeof player);
-        world_open(&player.world, NULL, PEAKLINE_SOURCE "/deploy/reference/facilities.csv");
+        world_open(&player.world, NULL, NULL);
+        reference_destroy(player.world.reference);
+        player.world.reference = reference_read(files);
+        assert_non_null(player.world.reference);
         player.page = detector_table[id]->type;
         play_page(&player, page + 4);
         if (player.opened == 0)

@@ -45,7 +45,8 @@ static void ids_never_move(void **state)
         "never-collected", "stalled", "misrouted", "looped", "customs-held", "delivery-failed",
         "uncollected", "promise-at-risk", "promise-broken", "lost", "damaged", "refused",
         "bad-address", "returning", "weight-mismatch", "number-reused", "clock-skew",
-        "out-of-order", "doubtful-delivery", "impossible-travel"};
+        "out-of-order", "doubtful-delivery", "impossible-travel",
+        "missed-departure", "documents-missing"};
 
     (void)state;
     for (uint8_t id = 0; id < sizeof types / sizeof types[0]; id++)
@@ -92,7 +93,7 @@ static void defaults_hold_for_all(void **state)
 {
     const char *none[] = {NULL};
     struct config *config = configured(none);
-    struct rules *rules = rules_create(config);
+    struct rules *rules = rules_create(config, NEEDS_REFERENCE);
 
     (void)state;
     for (uint8_t id = 0; id < DETECTORS; id++)
@@ -113,7 +114,7 @@ static void services_inherit_what_is_not_given(void **state)
                               "services.express.detectors.lost.enabled=true",
                               "detectors.lost.enabled=false", NULL};
     struct config *config = configured(settings);
-    struct rules *rules = rules_create(config);
+    struct rules *rules = rules_create(config, NEEDS_REFERENCE);
 
     (void)state;
     assert_int_equal(threshold(rules, "", DETECTOR_STALLED, 1), 48 * HOUR);
@@ -137,7 +138,7 @@ static void mistakes_are_named(void **state)
     const struct config_row *rows = detect_rows(&count);
 
     (void)state;
-    assert_null(rules_create(config));
+    assert_null(rules_create(config, NEEDS_REFERENCE));
     assert_non_null(strstr(error_text(), "a-name-beyond-sixteen"));
     config_destroy(config);
     config = config_create(rows, count);

@@ -67,12 +67,12 @@ static inline void world_open(struct world *w, const char *const *settings,
     for (; settings != NULL && *settings != NULL; settings++)
         assert_int_equal(config_set(w->config, *settings), 0);
     assert_int_equal(config_finish(w->config), 0);
-    w->rules = rules_create(w->config);
+    w->rules = rules_create(w->config, NEEDS_REFERENCE);
     assert_non_null(w->rules);
     w->model = model_create(&(struct model_settings) {
         .cells_max = 256, .half_life_s = 60 * DAY, .shrink = 10});
     w->names = names_create();
-    w->reference = reference_read(facilities);
+    w->reference = reference_read((const char *[REFERENCE_PARTS]) {facilities});
     assert_non_null(w->reference);
     memcpy(w->parcel.number, "P1", 2);
     w->parcel.number_length = 2;

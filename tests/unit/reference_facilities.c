@@ -13,6 +13,11 @@
 #include "stages/reference/csv.h"
 #include "stages/reference/reference.h"
 
+static struct reference *read_file(const char *file)
+{
+    return reference_read((const char *[REFERENCE_PARTS]) {file});
+}
+
 /* Reads a file with these bytes; its name is gone afterwards, but not its place in errors. */
 static struct reference *read_bytes(const char *bytes, size_t length)
 {
@@ -23,7 +28,7 @@ static struct reference *read_bytes(const char *bytes, size_t length)
     assert_non_null(f);
     assert_int_equal(fwrite(bytes, 1, length, f), length);
     assert_int_equal(fclose(f), 0);
-    struct reference *r = reference_read(file);
+    struct reference *r = read_file(file);
 
     assert_int_equal(remove(file), 0);
     return r;
@@ -36,16 +41,16 @@ static struct reference *read_text(const char *text)
 
 static void no_file_is_empty(void **state)
 {
-    struct reference *r = reference_read("");
+    struct reference *r = read_file("");
 
     (void)state;
     assert_non_null(r);
-    assert_int_equal(reference_facilities(r), 0);
+    assert_int_equal(reference_count(r, REFERENCE_FACILITIES), 0);
     assert_null(reference_facility(r, "HGH"));
     reference_destroy(r);
-    assert_null(reference_read("/nonexistent/facilities.csv"));
+    assert_null(read_file("/nonexistent/facilities.csv"));
     assert_non_null(strstr(error_text(), "/nonexistent/facilities.csv"));
-    assert_null(reference_read("/tmp")); /* a directory */
+    assert_null(read_file("/tmp")); /* a directory */
     error_clear();
 }
 
@@ -61,7 +66,7 @@ static void whole_example(void **state)
 
     (void)state;
     assert_non_null(r);
-    assert_int_equal(reference_facilities(r), 3);
+    assert_int_equal(reference_count(r, REFERENCE_FACILITIES), 3);
     f = reference_facility(r, "CAN");
     assert_non_null(f);
     assert_string_equal(f->name, "Guangzhou, \"Baiyun\"\nsecond line");
@@ -100,7 +105,7 @@ static void many_are_found(void **state)
 
     free(text);
     assert_non_null(r);
-    assert_int_equal(reference_facilities(r), MANY);
+    assert_int_equal(reference_count(r, REFERENCE_FACILITIES), MANY);
     for (int i = 0; i < MANY; i++) {
         (void)snprintf(code, sizeof code, "F%05d", i);
         assert_string_equal(reference_facility(r, code)->code, code);
@@ -125,6 +130,8 @@ static void mistakes_name_their_line(void **state)
         {"code,name\nA,\"x\ny\"\nB,\"z\n", ":4", "never closed"},
         {"code,name\nA,\"x\"y\n", ":2", "behind a field"},
         {"code\nABCDEFGHIJKLMNOPQRSTUVWXYZ\n", ":2", "accepted are 24"},
+        {"code,zone\nA,Mars/Base\n", ":2: zone: found \"Mars/Base\"", "time zone database"},
+        {"code,zone\nA,../x\n", ":2: zone", "time zone database"},
         {"code,name\nA,\xff\n", ":2", "UTF-8"},
     };
 

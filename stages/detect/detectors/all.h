@@ -28,7 +28,9 @@
     ROW(clock_skew, CLOCK_SKEW)             \
     ROW(out_of_order, OUT_OF_ORDER)         \
     ROW(doubtful_delivery, DOUBTFUL_DELIVERY) \
-    ROW(impossible_travel, IMPOSSIBLE_TRAVEL)
+    ROW(impossible_travel, IMPOSSIBLE_TRAVEL) \
+    ROW(missed_departure, MISSED_DEPARTURE) \
+    ROW(documents_missing, DOCUMENTS_MISSING)
 
 #define ROW_ID(name, NAME) DETECTOR_##NAME,
 enum detector_number { DETECTOR_LIST(ROW_ID) DETECTORS };

@@ -8,6 +8,7 @@
 #include "stages/detect/findings.h"
 
 struct facility;
+struct route;
 
 enum { HOUR = 3600, DAY = 86400 };
 
@@ -25,39 +26,25 @@ static inline bool ends_silence(const struct sighting *s)
     return s->at_s > s->parcel->physical_s;
 }
 
-/* Two severities by time since base_s: thresholds[0] warning, thresholds[1] critical. */
-static inline uint32_t step_next(const struct sighting *s, uint32_t base_s)
-{
-    uint32_t warning_s = base_s + (uint32_t)s->thresholds[0];
-    uint32_t critical_s = base_s + (uint32_t)s->thresholds[1];
-    uint8_t  severity = s->open != NULL ? s->open->severity : 0;
+/* The second at which so much working time has passed since from_s, where the parcel is (or
+ * starts); elapsed time where no calendar of that country is known. */
+uint32_t sighting_work_after(const struct sighting *, uint32_t from_s, int64_t duration_s);
 
-    if (s->scan == NULL)   /* one of them has just fired */
-        return warning_s > s->at_s ? warning_s : critical_s > s->at_s ? critical_s : 0;
-    return severity < SEVERITY_WARNING ? warning_s : severity < SEVERITY_CRITICAL ? critical_s : 0;
-}
+/* Two severities by time since base_s: thresholds[0] warning, thresholds[1] critical.
+ * `working`: by sighting_work_after.  The next of the two, 0 = none. */
+uint32_t step_next(const struct sighting *, uint32_t base_s, bool working);
 
 /* The finding when one of the two has passed. */
-static inline struct finding step_finding(const struct sighting *s, uint32_t base_s)
-{
-    bool    critical = s->at_s >= base_s + (uint32_t)s->thresholds[1];
-    int64_t threshold_s = s->thresholds[critical ? 1 : 0];
-
-    return (struct finding) {
-        .severity   = critical ? SEVERITY_CRITICAL : SEVERITY_WARNING,
-        .deadline_s = critical ? 0 : base_s + (uint32_t)s->thresholds[1],
-        .at         = s->parcel->at,
-        .expected   = s->parcel->next,
-        .value      = (int32_t)(s->at_s - base_s),
-        .threshold  = (int32_t)threshold_s,
-    };
-}
+struct finding step_finding(const struct sighting *, uint32_t base_s, bool working);
 
 /* Metres between two places on the earth (haversine). */
 double spot_metres(struct spot, struct spot);
 
 /* What the reference says of a place; NULL = nothing. */
 const struct facility *sighting_facility(const struct sighting *, name_id place);
+
+/* The parcel's planned route; NULL = not known. */
+const struct route *sighting_route(const struct sighting *);
 
 /* The scan's reason as a name; NAME_NONE: none, or the dictionary does not hold it. */
 static inline name_id scan_note(const struct sighting *s)

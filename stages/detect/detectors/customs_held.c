@@ -50,12 +50,12 @@ static void on_scan(const struct sighting *s, struct findings *found)
 
 static uint32_t deadline_s(const struct sighting *s)
 {
-    return step_next(s, s->parcel->state_s);
+    return step_next(s, s->parcel->state_s, false);
 }
 
 static void on_deadline(const struct sighting *s, struct findings *found)
 {
-    struct finding what = step_finding(s, s->parcel->state_s);
+    struct finding what = step_finding(s, s->parcel->state_s, false);
 
     what.sentence = SILENT;
     what.opened_s = s->parcel->physical_s;

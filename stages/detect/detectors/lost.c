@@ -3,7 +3,8 @@
  * Fires     no physical scan for 10 days domestic, 30 days cross-border; or LOST, at once.
  * Resolves  any later physical scan, which also revives a parcel declared LOST.
  * Severity  critical.
- * Quiet     before anything physical (never-collected) and at a station (uncollected).
+ * Quiet     before anything physical (never-collected), at a station (uncollected), and after
+ *           the hand-over by a service whose tracking ends there (economy).
  * Sources   Carriers' usual waiting times before a claim.
  * Example   DEPART HGH on the 1st, nothing    -> opened on the 11th
  *           LOST on the 14th                  -> stays open
@@ -64,6 +65,7 @@ const struct detector detector_lost = {
     .summary     = "not seen for very long, or declared lost",
     .action      = "search",
     .unit        = "s",
+    .needs       = NEEDS_TRACKING,
     .owner       = OWNER_CARRIER,
     .codes       = ON(LOST),
     .codes_open  = ON_PHYSICAL,

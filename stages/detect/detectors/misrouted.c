@@ -1,7 +1,8 @@
 /* misrouted - a parcel turns up where nobody sent it.
  *
- * Fires     at once: ARRIVE at a facility that is neither the declared `next`, nor the
- *           destination, without a REROUTED since the last physical scan.
+ * Fires     at once: ARRIVE at a facility that is neither the declared `next`, nor on the
+ *           planned route, nor the destination, without a REROUTED since the last physical
+ *           scan.  Where nothing was declared, the route decides, if it is known.
  * Resolves  it arrives where it was sent, REROUTED, or a late scan that explains it: one
  *           that had sent it there, or saw it where it was expected.
  * Severity  warning; critical when the facility lies in another country.
@@ -30,8 +31,14 @@ static bool is_expected(const struct sighting *s)
 {
     const struct parcel *p = s->parcel;
 
-    return p->next == NAME_NONE || s->here == p->next || s->here == p->dest
-        || (p->flags & PARCEL_RETURNING) || is_rerouted(p);
+    if (s->here == p->next || s->here == p->dest || (p->flags & PARCEL_RETURNING)
+        || is_rerouted(p))
+        return true;
+    const struct route *route = sighting_route(s);
+
+    if (route == NULL || route->nodes_count == 0)
+        return p->next == NAME_NONE;
+    return route_has(route, names_text(s->names, NAME_PLACE, s->here));
 }
 
 /* Does a scan that comes late say how it got there? */
@@ -70,6 +77,7 @@ static void on_scan(const struct sighting *s, struct findings *found)
     }
     findings_open(found, &(struct finding) {
         .severity = is_abroad(s) ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+        .sentence = s->parcel->next == NAME_NONE,
         .opened_s = s->at_s,
         .node     = s->here,
         .at       = s->here,
@@ -85,6 +93,9 @@ const struct detector detector_misrouted = {
     .owner      = OWNER_FACILITY,
     .codes      = ON(ARRIVE),
     .codes_open = ON_ANY,
-    .sentences  = {"arrived at {at} but was sent to {expected}: send it on or declare a reroute"},
+    .sentences  = {
+        "arrived at {at} but was sent to {expected}: send it on or declare a reroute",
+        "arrived at {at}, which is not on its route: send it on or declare a reroute",
+    },
     .on_scan    = on_scan,
 };

@@ -1,6 +1,7 @@
 /* never-collected - a label was made, but nobody has handed the parcel in or fetched it.
  *
- * Fires     24 h after LABEL without any physical scan; again, harder, after 72 h.
+ * Fires     24 h after LABEL without any physical scan; again, harder, after 72 h.  Working
+ *           time of the country it starts in, where its calendar is known.
  * Resolves  any physical scan.
  * Severity  warning, then critical.
  * Quiet     once anything physical was seen, even if it is dated before the label.
@@ -32,7 +33,7 @@ static uint32_t deadline_s(const struct sighting *s)
 {
     uint32_t since_s = waiting_since(s->parcel);
 
-    return since_s == 0 ? 0 : step_next(s, since_s);
+    return since_s == 0 ? 0 : step_next(s, since_s, true);
 }
 
 static void on_deadline(const struct sighting *s, struct findings *found)
@@ -41,7 +42,7 @@ static void on_deadline(const struct sighting *s, struct findings *found)
 
     if (since_s == 0)
         return;
-    struct finding what = step_finding(s, since_s);
+    struct finding what = step_finding(s, since_s, true);
 
     what.opened_s = since_s;
     findings_open(found, &what);

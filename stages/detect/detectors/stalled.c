@@ -3,10 +3,12 @@
  * Fires     no physical scan for the P99 of what was learned of the time to the next scan in
  *           this (service, code, destination, place), within bounds: 12 to 72 h domestic,
  *           48 to 120 h cross-border; the upper bound until 50 samples stand behind it.
- *           Computed when the scan is applied, and stored: learning moves later ones only.
+ *           Working time of the country it is in, where its calendar is known.  Computed when
+ *           the scan is applied, and stored: learning moves later ones only.
  * Resolves  any later physical scan.
  * Severity  warning.
- * Quiet     at customs, at a station, and while a better explanation is open (inhibition.c).
+ * Quiet     at customs, at a station, while a better explanation is open (inhibition.c), and
+ *           after the hand-over by a service whose tracking ends there (economy).
  * Sources   Trackers flag a fixed silence of one to five days; a fixed one is late for an
  *           express hub and early for a sea lane, so the lane's own P99 within those bounds.
  * Example   DEPART HGH Mon 08:00, P99 here 20 h -> opened Tue 04:00
@@ -39,10 +41,11 @@ static uint32_t deadline_s(const struct sighting *s)
     int64_t high_s = s->thresholds[abroad ? CROSS_BORDER_MAX : DOMESTIC_MAX];
     struct model_key key = {p->service, p->code, p->dest, p->at};
 
-    return p->physical_s
-         + model_ask_within(s->model, MODEL_DWELL, key, TAIL,
-                            (uint32_t)(low_s < high_s ? low_s : high_s), (uint32_t)high_s,
-                            SUPPORT_MIN, s->clock_s);
+    uint32_t dwell_s = model_ask_within(s->model, MODEL_DWELL, key, TAIL,
+                                        (uint32_t)(low_s < high_s ? low_s : high_s),
+                                        (uint32_t)high_s, SUPPORT_MIN, s->clock_s);
+
+    return sighting_work_after(s, p->physical_s, dwell_s);
 }
 
 static void on_deadline(const struct sighting *s, struct findings *found)
@@ -65,6 +68,7 @@ const struct detector detector_stalled = {
     .summary     = "no scan for longer than nearly all parcels take from here",
     .action      = "search",
     .unit        = "s",
+    .needs       = NEEDS_TRACKING,
     .owner       = OWNER_FACILITY,
     .codes_open  = ON_PHYSICAL,
     .states      = IN(LABELLED) | IN(DECLARED) | IN(COLLECTED) | IN(IN_TRANSIT) | IN(LINE_HAUL)

@@ -1,6 +1,7 @@
 /* uncollected - the parcel waits at a station or locker, and nobody comes for it.
  *
- * Fires     48 h after STATION_IN; again, harder, after 5 days.
+ * Fires     48 h after STATION_IN; again, harder, after 5 days.  Working time of the
+ *           station's country, where its calendar is known.
  * Resolves  DELIVERED, RETURN_START, or it leaves the station.
  * Severity  warning, then critical: most stations send back after 5 to 7 days.
  * Quiet     a repeated STATION_IN at the same station does not end the wait, it begins anew.
@@ -23,12 +24,12 @@ static void on_scan(const struct sighting *s, struct findings *found)
 
 static uint32_t deadline_s(const struct sighting *s)
 {
-    return step_next(s, s->parcel->state_s);
+    return step_next(s, s->parcel->state_s, true);
 }
 
 static void on_deadline(const struct sighting *s, struct findings *found)
 {
-    struct finding what = step_finding(s, s->parcel->state_s);
+    struct finding what = step_finding(s, s->parcel->state_s, true);
 
     what.opened_s = s->parcel->physical_s;
     what.expected = NAME_NONE;
