@@ -16,7 +16,7 @@
 #include "stages/parcel/table.h"
 #include "stages/track_parts.h"
 
-enum { CUT_BYTES_MAX = 16 * 1024 * 1024 };
+enum { CUT_BYTES_MAX = 16 * 1024 * 1024, FIELDS_MAX = 512 /* of the model, in one command */ };
 
 /* One dirty record while the cut is made. */
 struct cut_row {
@@ -143,30 +143,47 @@ static uint32_t put_names(struct partition *p, enum name_kind kind)
     return 1;
 }
 
+/* Many fields a command: each command costs Redis more than its fields. */
 struct cell_writer {
     struct buffer *body;
     const char    *key;
     size_t         key_length;
-    uint32_t       commands;
+    uint32_t       left[2];         /* fields to come: gone, set                             */
+    uint32_t       room, commands;  /* of the command begun; commands so far                 */
 };
 
 static void put_cell(void *self, const char *field, size_t field_length, const uint8_t *bytes,
                      size_t length)
 {
     struct cell_writer *w = self;
+    bool set = bytes != NULL;
 
-    put_field(w->body, w->key, w->key_length, field, field_length, bytes, length);
-    w->commands++;
+    if (w->room == 0) {
+        w->room = w->left[set] < FIELDS_MAX ? w->left[set] : FIELDS_MAX;
+        resp_command(w->body, 2 + w->room * (set ? 2 : 1));
+        resp_text(w->body, set ? "HSET" : "HDEL");
+        resp_argument(w->body, w->key, w->key_length);
+        w->commands++;
+    }
+    CHECK(w->room > 0);
+    w->room--;
+    w->left[set]--;
+    resp_argument(w->body, field, field_length);
+    if (set)
+        resp_argument(w->body, bytes, length);
 }
 
 static uint32_t put_model(struct partition *p)
 {
+    struct model_changes changes = model_changes(p->model);
     char key[KEY_MAX];
-    struct cell_writer w = {.body = &p->body, .key = key};
+    struct cell_writer w = {
+        .body = &p->body, .key = key, .left = {changes.gone, changes.set}};
 
     w.key_length = partition_key(p, key, "model");
     model_dirty_each(p->model, put_cell, &w);
     model_clean(p->model);
+    CHECK(w.room == 0 && w.left[0] == 0 && w.left[1] == 0);
     return w.commands;
 }
 

@@ -89,17 +89,21 @@ static bool teaches(const struct parcel *p, int i)
 void estimate_learn_arrival(struct model *model, const struct parcel *p, uint32_t arrived_s,
                             uint32_t now_s)
 {
+    struct model_sample samples[HISTORY_MAX];
+    uint32_t            count = 0;
+
+    _Static_assert((int)HISTORY_MAX <= (int)MODEL_SAMPLES_MAX, "one call learns a history");
     for (int i = 0; i < p->history_count; i++) {
-        uint32_t at_s = entry_s(p, p->history[i]);
+        uint64_t entry = p->history[i];
+        uint32_t at_s = entry_s(p, entry);
 
         if (at_s >= arrived_s)
             break;
         if (teaches(p, i))
-            model_learn(model, MODEL_REMAINING,
-                        key_of(p, (uint8_t)entry_code(p->history[i]),
-                               entry_place(p->history[i])),
-                        arrived_s - at_s, now_s);
+            samples[count++] = (struct model_sample) {
+                key_of(p, (uint8_t)entry_code(entry), entry_place(entry)), arrived_s - at_s};
     }
+    model_learn_all(model, MODEL_REMAINING, samples, count, now_s);
 }
 
 void estimate_learn_dwell(struct model *model, const struct parcel *before, uint32_t at_s,

@@ -1,20 +1,20 @@
 /* histogram.c - counts in log buckets: added to, mixed, asked, packed.
  *
  * A question mixes up to four histograms for every scan, so the mixing is written in
- * vectors of four floats (SSE2 and NEON have them), rows of 12 buckets in which a
- * histogram has nothing are passed over, and sums are taken block by block: 21
- * dependent additions instead of 84.
+ * vectors (SSE2 and NEON have them), in rows of 8 buckets: those in which a histogram has
+ * nothing are passed over, and those beyond the quantile asked for are not looked at.
  */
 #include "stages/eta/histogram.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "pipeline/error.h"
 
-typedef float lanes __attribute__((vector_size(4 * LANES)));
+enum { LANES = 4, ROW_BLOCKS = ROW / LANES };
 
-static const float NEXT_TO_NOTHING = 1e-6f;
+typedef float    lanes __attribute__((vector_size(16)));
+typedef int32_t  wholes __attribute__((vector_size(16)));
+typedef uint16_t units __attribute__((vector_size(16)));
 
 const uint32_t bucket_edges[BUCKETS + 1] = {
     0, 60, 69, 79, 90, 103, 118, 135, 155, 178, 204, 234, 269, 309, 355, 408, 469, 539, 619, 711,
@@ -26,96 +26,92 @@ const uint32_t bucket_edges[BUCKETS + 1] = {
     4712651, 5419548, 6232480,
 };
 
-/* The first bucket to look at for a number of so many bits: five edges at most lie between
- * 2^n and 2^(n+1), as 1.15^5 > 2. */
-static const uint8_t bits_bucket[33] = {
+const uint8_t bucket_of_bits[33] = {
     0, 0, 0, 0, 0, 0, 0, 1, 6, 11, 16, 21, 26, 31, 36, 41, 46, 51, 56, 61, 66, 71, 76,
     78, 78, 78, 78, 78, 78, 78, 78, 78, 78,
 };
 
-uint32_t bucket_of(uint32_t seconds)
+/* Total and rows are what the counts make them. */
+static void histogram_sum(struct histogram *h, uint32_t scale)
 {
-    uint32_t bucket = bits_bucket[seconds == 0 ? 0 : 32 - __builtin_clz(seconds)];
-    const uint32_t *edges = bucket_edges + bucket;
+    uint32_t total = 0, rows = 0;
 
-    return bucket + (seconds >= edges[1]) + (seconds >= edges[2]) + (seconds >= edges[3])
-         + (seconds >= edges[4]) + (seconds >= edges[5]);
+    for (uint32_t i = 0; i < BUCKETS; i++) {
+        total += h->counts[i];
+        rows |= (uint32_t)(h->counts[i] > 0) << i / ROW;
+    }
+    CHECK(total <= TOTAL_MAX && scale <= SCALE_MAX);
+    h->head = total << TOTAL_SHIFT | scale << ROWS | rows;
 }
 
-void histogram_scale(struct histogram *h, float factor)
+/* Halves the counts; half a unit that is left over goes to the next bucket, so that a long thin
+ * tail does not vanish. */
+static void counts_halve(struct histogram *h)
 {
-    h->total *= factor;
-    h->rows = 0;
-    for (uint32_t i = 0; i < BUCKETS; i++) {
-        float count = h->counts[i] * factor;
+    uint32_t over = 0;
 
-        h->counts[i] = count < NEXT_TO_NOTHING ? 0 : count;
-        h->rows |= (uint32_t)(h->counts[i] > 0) << i / ROW * 4;
+    for (uint32_t i = 0; i < BUCKETS; i++) {
+        over += h->counts[i];
+        h->counts[i] = (uint16_t)(over / 2);
+        over %= 2;
     }
+}
+
+void histogram_halve(struct histogram *h, uint32_t times)
+{
+    uint32_t scale = histogram_scale(h), total = histogram_total(h);
+
+    for (; times > scale && total > 0; times--, total /= 2)
+        counts_halve(h);
+    histogram_sum(h, scale > times ? scale - times : 0);
+}
+
+void histogram_coarsen(struct histogram *h)
+{
+    uint32_t scale = histogram_scale(h);
+
+    counts_halve(h);
+    histogram_sum(h, scale < SCALE_MAX ? scale + 1 : scale); /* else it forgets a little sooner */
+}
+
+void histogram_multiply(struct histogram *h, double factor)
+{
+    CHECK(factor >= 0 && factor <= 2);
+    if (factor > 1)
+        histogram_coarsen(h); /* there is room then */
+    for (uint32_t i = 0; i < BUCKETS; i++)
+        h->counts[i] = (uint16_t)(h->counts[i] * factor + 0.5);
+    histogram_sum(h, histogram_scale(h));
 }
 
 /* ── Mixtures ────────────────────────────────────────────────────────────────────────── */
 
-static lanes lanes_at(const float *counts)
-{
-    lanes v;
+/* A blend while it is looked at, row by row and only where it must be: from the far end, as
+ * what is known beforehand is the mass of it all. */
+struct sight {
+    const struct blend *blend;
+    uint32_t present;            /* rows in which any part has a count                     */
+    uint32_t row, bucket;        /* where elapsed_s lies: nothing is left of what is before  */
+    uint32_t elapsed_s;
+    lanes    mass[ROWS][ROW_BLOCKS];
+    float    sums[ROWS];
+};
 
-    memcpy(&v, counts, sizeof v);
-    return v;
+static inline void row_add(lanes mass[ROW_BLOCKS], const uint16_t *counts, lanes share)
+{
+    units none = {0}, eight;
+
+    memcpy(&eight, counts, sizeof eight);
+    wholes low = (wholes)__builtin_shufflevector(eight, none, 0, 8, 1, 9, 2, 10, 3, 11);
+    wholes high = (wholes)__builtin_shufflevector(eight, none, 4, 12, 5, 13, 6, 14, 7, 15);
+
+    mass[0] += __builtin_convertvector(low, lanes) * share;
+    mass[1] += __builtin_convertvector(high, lanes) * share;
 }
 
-static lanes neighbours_sum(lanes a, lanes b)
-{
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
-}
-
-static float lanes_sum(lanes v)
+static inline float lanes_sum(lanes v)
 {
     return (v[0] + v[1]) + (v[2] + v[3]);
-}
-
-/* Which parts have something in which row: bit 4 row + part. */
-static uint32_t parts_in_rows(const struct blend *blend)
-{
-    uint32_t present = 0;
-
-    CHECK(blend->parts <= BLEND_PARTS_MAX);
-    for (uint32_t p = 0; p < blend->parts && p < BLEND_PARTS_MAX; p++)
-        present |= blend->of[p]->rows << p;
-    return present;
-}
-
-/* A row's mass, block by block, and each block's sum; what it writes to sums[] behind the row's
- * three the next row overwrites. */
-static inline void row_make(const struct blend *blend, uint32_t present, uint32_t row,
-                            lanes mass[BLOCKS], float sums[BLOCKS + 1])
-{
-    lanes flat = {blend->flat, blend->flat, blend->flat, blend->flat};
-    lanes a = flat, b = flat, c = flat;
-
-    for (uint32_t here = present >> 4 * row & 15; here != 0; here &= here - 1) {
-        int          p = __builtin_ctz(here);
-        const float *counts = blend->of[p]->counts + row * ROW;
-        float        share = blend->share[p];
-
-        a += lanes_at(counts) * share;
-        b += lanes_at(counts + LANES) * share;
-        c += lanes_at(counts + 2 * LANES) * share;
-    }
-    lanes three = neighbours_sum(neighbours_sum(a, b), neighbours_sum(c, c));
-
-    mass += row * ROW_BLOCKS;
-    mass[0] = a;
-    mass[1] = b;
-    mass[2] = c;
-    memcpy(sums + row * ROW_BLOCKS, &three, sizeof three);
-}
-
-/* The mass up to the end of a row. */
-static inline float row_add_up(float total, uint32_t row, const float sums[BLOCKS])
-{
-    sums += row * ROW_BLOCKS;
-    return ((total + sums[0]) + sums[1]) + sums[2];
 }
 
 /* What is left of the bucket that holds elapsed_s. */
@@ -126,101 +122,119 @@ static float share_left(uint32_t bucket, uint32_t elapsed_s)
     return elapsed_s >= bucket_edges[bucket + 1] ? 0 : (high - (float)elapsed_s) / (high - low);
 }
 
-/* Nothing is left of what lies before elapsed_s in this block; returns what is. */
-static float block_cut(lanes *block, uint32_t bucket, uint32_t elapsed_s)
+static void sight_cut(const struct sight *s, lanes mass[ROW_BLOCKS])
 {
-    for (uint32_t i = 0; i < bucket % LANES; i++)
-        (*block)[i] = 0;
-    (*block)[bucket % LANES] *= share_left(bucket, elapsed_s);
-    return lanes_sum(*block);
+    uint32_t within = s->bucket % ROW;
+
+    for (uint32_t i = 0; i < within; i++)
+        mass[i / LANES][i % LANES] = 0;
+    mass[within / LANES][within % LANES] *= share_left(s->bucket, s->elapsed_s);
 }
 
-/* The second at which the mass up to it is `target`, in the block where that happens.  Here and
- * below, places are counted and not walked to: where they lie no branch predictor knows. */
-static inline double second_in_block(const lanes *mass, uint32_t block, float below, float target,
-                                     uint32_t elapsed_s)
+static inline __attribute__((always_inline))
+void row_make(struct sight *s, uint32_t row)
 {
-    float    one = below + (*mass)[0], two = one + (*mass)[1], three = two + (*mass)[2];
-    float    upto[LANES] = {below, one, two, three};
-    uint32_t i = (uint32_t)(one < target) + (two < target) + (three < target);
-    double   low = bucket_edges[block * LANES + i], high = bucket_edges[block * LANES + i + 1];
-    double   part = (*mass)[i] > 0 ? (double)((target - upto[i]) / (*mass)[i]) : 1;
+    const struct blend *blend = s->blend;
+    float flat = blend->flat;
+    lanes none = {0}, *mass = s->mass[row];
 
-    if (low < elapsed_s)
-        low = elapsed_s;
-    return low + (high - low) * (part > 1 ? 1 : part);
+    mass[0] = none + flat;
+    mass[1] = row < ROWS - 1 ? none + flat : none; /* the last row has but one block */
+    if (s->present >> row & 1)
+        for (uint32_t p = 0; p < blend->parts && p < BLEND_PARTS_MAX; p++)
+            if (blend->of[p]->head >> row & 1)
+                row_add(mass, blend->of[p]->counts + row * ROW, none + blend->share[p]);
+    if (row == s->row && s->elapsed_s > 0)
+        sight_cut(s, mass);
+    s->sums[row] = lanes_sum(mass[0] + mass[1]);
 }
 
-/* What blend_quantiles has made of a blend, from block `first` on; in that one's row, nothing is
- * before it. */
-struct sight {
-    uint32_t first;
-    lanes    mass[BLOCKS];
-    float    sums[BLOCKS + 1];
-    float    before[ROWS + 1]; /* the mass before each row; at last all of it */
-};
-
-/* `target` is more than 0. */
-static double sight_find(const struct sight *s, float target, uint32_t elapsed_s)
+static void sight_begin(struct sight *s, const struct blend *blend, uint32_t elapsed_s)
 {
-    uint32_t row = s->first / ROW_BLOCKS;
-
-    for (uint32_t r = row + 1; r < ROWS; r++)
-        row = s->before[r] < target ? r : row;
-    const float *sums = s->sums + row * ROW_BLOCKS;
-    float    one = s->before[row] + sums[0], two = one + sums[1];
-    float    upto[ROW_BLOCKS] = {s->before[row], one, two};
-    uint32_t i = (uint32_t)(one < target) + (two < target), block = row * ROW_BLOCKS + i;
-
-    return second_in_block(&s->mass[block], block, upto[i], target, elapsed_s);
+    CHECK(blend->parts <= BLEND_PARTS_MAX);
+    s->blend = blend;
+    s->elapsed_s = elapsed_s;
+    s->bucket = bucket_of(elapsed_s);
+    s->row = s->bucket / ROW;
+    s->present = 0;
+    for (uint32_t p = 0; p < blend->parts && p < BLEND_PARTS_MAX; p++)
+        s->present |= histogram_rows(blend->of[p]);
 }
 
-void blend_quantiles(const struct blend *blend, uint32_t elapsed_s,
-                     const double probabilities[QUANTILES], double seconds[QUANTILES])
+/* The mass beyond elapsed_s.  Mostly it lies before all counts. */
+static float sight_mass(struct sight *s)
 {
-    uint32_t     bucket = bucket_of(elapsed_s), row = bucket / ROW;
-    uint32_t     present = parts_in_rows(blend);
+    float total = 0;
+
+    if ((s->present & ((2u << s->row) - 1)) == 0)
+        return s->blend->mass - s->blend->flat * ((float)(s->bucket + 1)
+                                                  - share_left(s->bucket, s->elapsed_s));
+    for (uint32_t row = ROWS; row-- > s->row; total += s->sums[row])
+        row_make(s, row);
+    return total;
+}
+
+/* The second above which the mass is `wanted`, in this row; `above` lies above the row.  Here,
+ * places are counted and not walked to: where they lie no branch predictor knows. */
+static inline double second_in_row(const struct sight *s, uint32_t row, float above, float wanted)
+{
+    float    high = lanes_sum(s->mass[row][1]);
+    uint32_t block = above + high < wanted || row == ROWS - 1 ? 0 : 1;
+    lanes    mass = s->mass[row][block];
+    float    three = (block == 1 ? above : above + high) + mass[3];
+    float    two = three + mass[2], one = two + mass[1];
+    uint32_t i = (uint32_t)(three >= wanted) + (two >= wanted) + (one >= wanted);
+    float    upto[LANES] = {one + mass[0], one, two, three};
+    float    here = s->mass[row][block][i];
+    double   low = bucket_edges[row * ROW + block * LANES + i];
+    double   end = bucket_edges[row * ROW + block * LANES + i + 1];
+    double   part = here > 0 ? (double)((upto[i] - wanted) / here) : 1;
+
+    if (low < s->elapsed_s)
+        low = s->elapsed_s;
+    return low + (end - low) * (part > 1 ? 1 : part < 0 ? 0 : part);
+}
+
+float blend_quantiles(const struct blend *blend, uint32_t elapsed_s,
+                      const double probabilities[QUANTILES], double seconds[QUANTILES])
+{
     struct sight s;
-    float        total = 0;
+    uint32_t     row = ROWS;
+    float        above = 0;   /* the mass above row `row` */
 
-    s.first = bucket / LANES;
-    for (uint32_t r = row; r < ROWS; r++)
-        row_make(blend, present, r, s.mass, s.sums);
-    if (elapsed_s > 0) {
-        for (uint32_t b = s.first; b-- > row * ROW_BLOCKS;)
-            s.sums[b] = 0;
-        s.sums[s.first] = block_cut(&s.mass[s.first], bucket, elapsed_s);
-    }
-    s.before[row] = 0;
-    for (uint32_t r = row; r < ROWS; r++)
-        s.before[r + 1] = total = row_add_up(total, r, s.sums);
-    for (int q = 0; q < QUANTILES; q++) {
-        float target = (float)probabilities[q] * total;
+    sight_begin(&s, blend, elapsed_s);
+    float total = sight_mass(&s);
+
+    for (int q = QUANTILES; q-- > 0;) {
+        float wanted = (float)(1 - probabilities[q]) * total;
 
         CHECK(q == 0 || probabilities[q] >= probabilities[q - 1]);
-        if (q > 0 && !(probabilities[q] > probabilities[q - 1]))
-            seconds[q] = seconds[q - 1];
-        else if (target > 0)
-            seconds[q] = sight_find(&s, target, elapsed_s);
-        else /* the 0th, or it has taken longer than anything we can know of */
-            seconds[q] = elapsed_s;
+        if (q < QUANTILES - 1 && !(probabilities[q] < probabilities[q + 1])) {
+            seconds[q] = seconds[q + 1];
+            continue;
+        }
+        while (row > s.row && (row == ROWS || above + s.sums[row] < wanted)) {
+            above += row == ROWS ? 0 : s.sums[row];
+            row_make(&s, --row);
+        }
+        seconds[q] = total > 0 ? second_in_row(&s, row, above, wanted) : elapsed_s;
     }
+    return total;
 }
 
 uint32_t blend_quantile_within(const struct blend *blend, double probability, uint32_t low_s,
                                uint32_t high_s)
 {
-    lanes    mass[BLOCKS];
-    float    sums[BLOCKS + 1], wanted = (float)(1 - probability), above = 0;
-    uint32_t first = bucket_of(low_s) / LANES, present = parts_in_rows(blend);
+    struct sight s;
+    float        wanted = (float)(1 - probability) * blend->mass, above = 0;
 
     CHECK(low_s <= high_s);
-    for (uint32_t row = first / ROW_BLOCKS; row < ROWS; row++)
-        row_make(blend, present, row, mass, sums);
-    for (uint32_t b = BLOCKS; b-- > first; above += sums[b]) {
-        if (above + sums[b] < wanted)
+    sight_begin(&s, blend, 0);
+    for (uint32_t row = ROWS, last = bucket_of(low_s) / ROW; row-- > last; above += s.sums[row]) {
+        row_make(&s, row);
+        if (above + s.sums[row] < wanted)
             continue;
-        double second = second_in_block(&mass[b], b, 0, above + sums[b] - wanted, 0);
+        double second = second_in_row(&s, row, above, wanted);
 
         return second < low_s ? low_s : second > high_s ? high_s : (uint32_t)second;
     }
@@ -229,53 +243,67 @@ uint32_t blend_quantile_within(const struct blend *blend, double probability, ui
 
 /* ── Bytes ───────────────────────────────────────────────────────────────────────────── */
 
+/* A count takes one to three bytes: seven bits each, the low ones first, the eighth says that
+ * more follow. */
 size_t histogram_pack(const struct histogram *h, uint8_t bytes[HISTOGRAM_BYTES_MAX])
 {
-    uint8_t *bitmap = bytes + sizeof h->total, *at = bitmap + BITMAP_BYTES;
+    uint8_t *bitmap = bytes + 1, *at = bitmap + BITMAP_BYTES;
 
-    memcpy(bytes, &h->total, sizeof h->total);
     memset(bitmap, 0, BITMAP_BYTES);
-    for (uint32_t rows = h->rows; rows != 0; rows &= rows - 1) {
-        uint32_t     first = (uint32_t)__builtin_ctz(rows) / 4 * ROW, bits = 0;
-        const float *counts = h->counts + first;
+    bytes[0] = (uint8_t)histogram_scale(h);
+    for (uint32_t rows = histogram_rows(h); rows != 0; rows &= rows - 1) {
+        uint32_t        row = (uint32_t)__builtin_ctz(rows);
+        const uint16_t *counts = h->counts + row * ROW;
 
-        for (uint32_t i = 0; i < ROW; i++) { /* a 0 is overwritten by the next */
-            uint32_t any = counts[i] > 0;
+        for (uint32_t i = 0; i < ROW; i++) {
+            uint32_t left = counts[i];
 
-            bits |= any << i;
-            memcpy(at, &counts[i], sizeof counts[i]);
-            at += any * sizeof counts[i];
+            bitmap[row] |= (uint8_t)((left > 0) << i);
+            for (; left > 127; left >>= 7)
+                *at++ = (uint8_t)(left | 128);
+            *at = (uint8_t)left; /* a 0 is overwritten by the next */
+            at += left > 0;
         }
-        bits <<= first % 8; /* 12 bits, or 16: two bytes */
-        bitmap[first / 8] |= (uint8_t)bits;
-        bitmap[first / 8 + 1] |= (uint8_t)(bits >> 8);
     }
     return (size_t)(at - bytes);
 }
 
-static int weight_unpack(float *weight, const uint8_t *bytes)
+/* The count at bytes[*at]; 0 = none is there. */
+static uint32_t count_unpack(const uint8_t *bytes, size_t length, size_t *at)
 {
-    memcpy(weight, bytes, sizeof *weight);
-    return isfinite(*weight) && *weight >= 0 ? 0 : error_set("a weight is %g", (double)*weight);
+    uint32_t count = 0;
+
+    for (uint32_t shift = 0; *at < length && shift <= 14; shift += 7) {
+        uint8_t byte = bytes[(*at)++];
+
+        count |= (uint32_t)(byte & 127) << shift;
+        if (byte < 128)
+            return byte > 0 && count <= COUNT_MAX ? count : 0;
+    }
+    return 0;
 }
 
 int histogram_unpack(struct histogram *h, const uint8_t *bytes, size_t length)
 {
-    const uint8_t *bitmap = bytes + sizeof h->total;
-    size_t         at = sizeof h->total + BITMAP_BYTES;
+    const uint8_t *bitmap = bytes + 1;
+    size_t         at = 1 + BITMAP_BYTES;
+    uint32_t       total = 0;
 
     memset(h, 0, sizeof *h);
-    if (length < at || weight_unpack(&h->total, bytes) != 0)
-        return error_set("a histogram of %zu bytes", length);
-    for (int i = 0; i < BITMAP_BYTES * 8; i++) {
+    if (length < at || bytes[0] > SCALE_MAX)
+        return error_set("a histogram of %zu bytes, or of an unknown scale", length);
+    for (uint32_t i = 0; i < BITMAP_BYTES * 8; i++) {
         if (!(bitmap[i / 8] >> i % 8 & 1))
             continue;
-        if (i >= BUCKETS || length - at < sizeof *h->counts)
-            return error_set("a histogram's bitmap and length contradict each other");
-        if (weight_unpack(&h->counts[i], bytes + at) != 0)
-            return -1;
-        h->rows |= (uint32_t)(h->counts[i] > 0) << i / ROW * 4;
-        at += sizeof *h->counts;
+        uint32_t count = i < BUCKETS ? count_unpack(bytes, length, &at) : 0;
+
+        if (count == 0)
+            return error_set("a histogram's bitmap and counts contradict each other");
+        h->counts[i] = (uint16_t)count;
+        total += count;
     }
-    return at == length ? 0 : error_set("a histogram has %zu bytes too many", length - at);
+    if (at != length || total > TOTAL_MAX)
+        return error_set("a histogram has %zu bytes too many, or too much in it", length - at);
+    histogram_sum(h, bytes[0]);
+    return 0;
 }

@@ -6,6 +6,8 @@
  * global → (service, code) → (code, destination) → (place, code, destination).  A level's
  * distribution is its own counts plus its parent's distribution counted as `shrink`
  * samples (10): measured, that beats falling back at a sample count by 7 % of MAE.
+ * A finer cell is made once its parent has that many; coarse levels of which an answer would
+ * take less than a 256th are left out of it.
  * A pure function of the partition's log: no wall clock, no randomness.
  */
 #ifndef STAGES_ETA_MODEL_H
@@ -20,7 +22,7 @@
 struct model;
 
 enum model_family { MODEL_REMAINING, MODEL_DWELL };
-enum { MODEL_LEVELS = 4, MODEL_CELL_BYTES_MAX = 512 };
+enum { MODEL_LEVELS = 4, MODEL_CELL_BYTES_MAX = 288, MODEL_SAMPLES_MAX = 32 };
 
 struct model_settings {
     uint32_t cells_max;       /* per partition; beyond it no finer cell is made until the
@@ -41,6 +43,19 @@ void          model_destroy(struct model *);
 /* One completed duration, known at now_s; learned at every level. */
 void model_learn(struct model *, enum model_family, struct model_key, uint32_t seconds,
                  uint32_t now_s);
+
+/* As many, at most MODEL_SAMPLES_MAX, in this order: what all of them touch is on its way
+ * before the first is learned. */
+struct model_sample {
+    struct model_key key;
+    uint32_t         seconds;
+};
+void model_learn_all(struct model *, enum model_family, const struct model_sample *,
+                     uint32_t count, uint32_t now_s);
+
+/* Brings near what learning or asking this key will touch: a few scans ahead.  Changes
+ * nothing; a key never learned is as good as any. */
+void model_prefetch(const struct model *, enum model_family, struct model_key);
 
 struct quantiles {
     double  p[3];           /* seconds, at the asked probabilities                          */
@@ -64,7 +79,11 @@ uint32_t model_ask_within(const struct model *, enum model_family, struct model_
                           double support_min, uint32_t now_s);
 
 /* Checkpoint: the cells changed since the last model_clean, packed; `field` names the cell.
- * `bytes` NULL: the cell is gone (HDEL). */
+ * First those that are gone (HDEL), `bytes` NULL: one may have come back since. */
+struct model_changes {
+    uint32_t gone, set;     /* how many calls of either kind model_dirty_each will make        */
+};
+struct model_changes model_changes(const struct model *);
 void model_dirty_each(struct model *, void (*each)(void *self, const char *field,
                       size_t field_length, const uint8_t *bytes, size_t length), void *self);
 void model_clean(struct model *);

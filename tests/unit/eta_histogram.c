@@ -81,25 +81,26 @@ static double plain_quantile(const struct blend *blend, double elapsed_s, double
 
 static struct histogram random_histogram(void)
 {
-    struct histogram h = {.total = 0};
+    struct histogram h = {.head = 0};
     uint32_t around = random32() % BUCKETS, count = random32() % 300 + 1;
 
     for (uint32_t i = 0; i < count; i++) {
         uint32_t bucket = (around + random32() % 12 + random32() % 12) % BUCKETS;
 
-        histogram_add(&h, bucket, (float)(random32() % 1000 + 1) / 100);
+        histogram_add(&h, bucket, random32() % 255 + 1, random32());
     }
     return h;
 }
 
 static struct blend random_blend(struct histogram of[BLEND_PARTS_MAX])
 {
-    struct blend blend = {.parts = random32() % BLEND_PARTS_MAX + 1, .flat = 1e-3f / BUCKETS};
+    struct blend blend = {
+        .parts = random32() % BLEND_PARTS_MAX + 1, .flat = 1e-3f / BUCKETS, .mass = 1};
 
     for (uint32_t p = 0; p < blend.parts; p++) {
         of[p] = random_histogram();
         blend.of[p] = &of[p];
-        blend.share[p] = (1 - 1e-3f) / (float)blend.parts / of[p].total;
+        blend.share[p] = (1 - 1e-3f) / (float)(blend.parts * histogram_total(&of[p]));
     }
     return blend;
 }
@@ -164,7 +165,9 @@ static void packed_bit_for_bit(void **state)
         uint8_t bytes[HISTOGRAM_BYTES_MAX];
 
         if (round % 3 == 0)
-            histogram_scale(&h, 1.0f / 65536);
+            histogram_halve(&h, random32() % 20);
+        if (round % 3 == 1)
+            histogram_multiply(&h, random32() % 200 / 100.0);
         size_t length = histogram_pack(&h, bytes);
 
         assert_int_equal(histogram_unpack(&back, bytes, length), 0);
@@ -174,23 +177,70 @@ static void packed_bit_for_bit(void **state)
     }
 }
 
-static void nonsense_is_refused(void **state)
+/* A full one counts in larger units: it knows as many as were added, where they were added, and
+ * its total and rows stay what the counts make them. */
+static void a_full_one_counts_in_larger_units(void **state)
 {
-    uint8_t bytes[HISTOGRAM_BYTES_MAX + 1] = {0};
-    struct histogram h;
-    float bad = -1;
+    struct histogram h = {.head = 0};
+    enum { TIMES = 3000000, WEIGHT = 45 };
 
     (void)state;
-    assert_int_equal(histogram_unpack(&h, bytes, 4 + BITMAP_BYTES), 0);
-    assert_int_equal(histogram_unpack(&h, bytes, 4 + BITMAP_BYTES + 1), -1);
-    bytes[4 + BITMAP_BYTES - 1] = 0x10; /* bucket 84 */
-    assert_int_equal(histogram_unpack(&h, bytes, 4 + BITMAP_BYTES + 4), -1);
-    bytes[4 + BITMAP_BYTES - 1] = 0;
-    memcpy(bytes, &bad, sizeof bad);
-    assert_int_equal(histogram_unpack(&h, bytes, 4 + BITMAP_BYTES), -1);
-    bad = NAN;
-    memcpy(bytes, &bad, sizeof bad);
-    assert_int_equal(histogram_unpack(&h, bytes, 4 + BITMAP_BYTES), -1);
+    for (uint32_t i = 1; i <= TIMES; i++) {
+        uint32_t total = 0, rows = 0;
+
+        histogram_add(&h, random32() % 4 * 20, WEIGHT, random32());
+        if (i % 100000 != 0)
+            continue;
+        for (uint32_t b = 0; b < BUCKETS; b++) {
+            total += h.counts[b];
+            rows |= (uint32_t)(h.counts[b] > 0) << b / ROW;
+        }
+        assert_int_equal(histogram_total(&h), total);
+        assert_int_equal(histogram_rows(&h), rows);
+        assert_close(ldexp(total, (int)histogram_scale(&h)), (double)i * WEIGHT);
+        assert_close(ldexp(h.counts[40], (int)histogram_scale(&h)), i * WEIGHT / 4.0);
+    }
+    assert_true(histogram_scale(&h) > 8);
+    uint32_t total = histogram_total(&h);
+
+    histogram_halve(&h, histogram_scale(&h));
+    assert_int_equal(histogram_total(&h), total);
+    histogram_halve(&h, 1);
+    assert_true(histogram_total(&h) - total / 2 <= 1);
+    histogram_halve(&h, 100);
+    assert_int_equal(h.head, 0);
+}
+
+static void nonsense_is_refused(void **state)
+{
+    enum { HEAD_BYTES = 1 + BITMAP_BYTES };
+    uint8_t bytes[HISTOGRAM_BYTES_MAX + 1] = {0};
+    struct histogram h;
+
+    (void)state;
+    assert_int_equal(histogram_unpack(&h, bytes, HEAD_BYTES), 0);
+    assert_int_equal(histogram_unpack(&h, bytes, HEAD_BYTES + 1), -1);
+    bytes[HEAD_BYTES - 1] = 0x10; /* bucket 84 */
+    bytes[HEAD_BYTES] = 1;
+    assert_int_equal(histogram_unpack(&h, bytes, HEAD_BYTES + 1), -1);
+    bytes[HEAD_BYTES - 1] = 0x08; /* bucket 83 */
+    assert_int_equal(histogram_unpack(&h, bytes, HEAD_BYTES + 1), 0);
+    assert_int_equal(h.counts[BUCKETS - 1], 1);
+    bytes[HEAD_BYTES] = 0; /* a count of nothing */
+    assert_int_equal(histogram_unpack(&h, bytes, HEAD_BYTES + 1), -1);
+    memcpy(bytes + HEAD_BYTES, "\xff\xff\x03", 3); /* the most there can be */
+    assert_int_equal(histogram_unpack(&h, bytes, HEAD_BYTES + 3), 0);
+    assert_int_equal(h.counts[BUCKETS - 1], COUNT_MAX);
+    bytes[HEAD_BYTES + 2] = 4;
+    assert_int_equal(histogram_unpack(&h, bytes, HEAD_BYTES + 3), -1);
+    bytes[0] = SCALE_MAX + 1;
+    assert_int_equal(histogram_unpack(&h, bytes, HEAD_BYTES), -1);
+    bytes[0] = 0;
+    memset(bytes + 1, 0xff, BITMAP_BYTES); /* too much of all */
+    bytes[HEAD_BYTES - 1] = 0x0f;
+    for (size_t i = 0; i < BUCKETS; i++)
+        memcpy(bytes + HEAD_BYTES + 3 * i, "\xff\xff\x03", 3);
+    assert_int_equal(histogram_unpack(&h, bytes, HISTOGRAM_BYTES_MAX), -1);
     error_clear();
 }
 
@@ -203,6 +253,7 @@ int main(void)
         cmocka_unit_test(clamped_quantile_agrees),
         cmocka_unit_test(beyond_all_buckets_nothing_is_left),
         cmocka_unit_test(packed_bit_for_bit),
+        cmocka_unit_test(a_full_one_counts_in_larger_units),
         cmocka_unit_test(nonsense_is_refused),
     };
 
