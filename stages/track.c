@@ -124,6 +124,8 @@ static int track_init(struct stage *stage, const struct config *config)
     t->book = rulebook_join(config);
     if (t->book == NULL)
         return -1;
+    if (stage_index(stage) == 0)
+        rulebook_say(t->book);
     metrics_open(t);
     t->outputs = stage_pool(stage, TRACK_TO_KAFKA, &outputs);
     t->requests = stage_pool(stage, TRACK_TO_REDIS, &requests);

@@ -54,7 +54,11 @@ int command_options(const struct command *, const struct command_option *own, in
 int command_misused(const struct command *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The configuration that --config and --set describe, checked.  COMMAND_GO_ON, or EX_CONFIG
+/* The configuration that --config and --set describe, checked.  NULL with the error trail.
+ * owns: the caller, config_destroy. */
+struct config *command_config_read(const struct command_line *);
+
+/* The same for a command that begins with it.  COMMAND_GO_ON, or EX_CONFIG
  * with the mistake on stderr: file, line, path, what is accepted.
  * owns: the caller, config_destroy. */
 int command_config(const struct command_line *, struct config **);

@@ -13,7 +13,8 @@ int instance_run(const struct config *);
 /* Asks a running instance to drain; again: at once.  thread: any; async-signal-safe. */
 void instance_stop(void);
 
-/* SIGTERM and SIGINT call instance_stop; SIGPIPE and SIGHUP are ignored. */
+/* SIGTERM and SIGINT call instance_stop; SIGPIPE and, until reload.h takes it, SIGHUP are
+ * ignored. */
 void instance_signals(void);
 
 /* Records of the scan topic not yet processed, over all partitions that are ours; -1 while

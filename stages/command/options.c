@@ -118,25 +118,30 @@ int command_misused(const struct command *command, const char *format, ...)
     return EX_USAGE;
 }
 
-int command_config(const struct command_line *line, struct config **config)
+struct config *command_config_read(const struct command_line *line)
 {
     size_t                   count;
     const struct config_row *rows = settings_rows(&count);
+    struct config           *config = config_create(rows, count);
     int                      failed = 0;
 
-    *config = config_create(rows, count);
     if (line->config_file != NULL)
-        failed = config_read(*config, line->config_file);
+        failed = config_read(config, line->config_file);
     for (int i = 0; i < line->sets_count && failed == 0; i++)
-        failed = config_set(*config, line->sets[i]);
-    if (failed == 0)
-        failed = config_finish(*config);
-    if (failed == 0)
+        failed = config_set(config, line->sets[i]);
+    if (failed == 0 && config_finish(config) == 0)
+        return config;
+    config_destroy(config);
+    return NULL;
+}
+
+int command_config(const struct command_line *line, struct config **config)
+{
+    *config = command_config_read(line);
+    if (*config != NULL)
         return COMMAND_GO_ON;
     (void)fprintf(stderr, "peakline: %s\n", error_text());
     error_clear();
-    config_destroy(*config);
-    *config = NULL;
     return EX_CONFIG;
 }
 

@@ -7,6 +7,7 @@
 #include "pipeline/log.h"
 #include "stages/command/command.h"
 #include "stages/command/instance.h"
+#include "stages/command/reload.h"
 
 static enum log_level level_of(const char *name)
 {
@@ -47,7 +48,9 @@ static int run(int argc, char **argv)
     log_open(level_of(config_text(config, "log.level")),
              form_of(config_text(config, "log.form")));
     instance_signals();
+    reload_start(&line, config);
     code = instance_run(config) == 0 ? 0 : command_failed(&command_run, EX_UNAVAILABLE);
+    reload_stop();
     config_destroy(config);
     return code;
 }
@@ -59,6 +62,7 @@ const struct command command_run = {
     .about = "Reads scans from Kafka, writes alerts, ETAs and dead letters to Kafka and parcel\n"
              "state to Redis.  SIGTERM or Ctrl-C drains: what was read is finished, checkpointed\n"
              "and committed, then the program ends with 0.  A second one stops at once; nothing\n"
-             "is lost by that either.",
+             "is lost by that either.  SIGHUP reads thresholds, calendars and reference data\n"
+             "again; a mistake in them is logged, and what was in force stays.",
     .run = run,
 };

@@ -1,4 +1,6 @@
 """on_process - scenarios in which processes end, stop, or run out of something."""
+import json
+import os
 import random
 import resource
 import signal
@@ -6,7 +8,8 @@ import time
 
 import oracle
 import stand
-from trial import Trial, check
+import traffic
+from trial import Trial, check, finish
 
 # Short checkpoints where many kills are to fall into them.
 BRISK = {"checkpoint.interval": "200ms", "runners.workers": 2}
@@ -104,6 +107,79 @@ def sigstop(new, options):
             asleep.process.send_signal(signal.SIGCONT)
         time.sleep(3)
         rounds += 1
+    trial.finish()
+
+
+class Reference:
+    """A configuration file and a calendar, written anew with this or that in them."""
+
+    def __init__(self, folder):
+        self.config = os.path.join(folder, "peakline.yaml")
+        self.calendar = os.path.join(folder, "calendars.csv")
+
+    def write(self, damaged=True, holidays=1, threshold="48h", kind="holiday"):
+        with open(self.calendar, "w", encoding="utf-8") as file:
+            file.write("country,day,kind\nCN,Sun,weekend\n" + "".join(
+                f"CN,2026-01-{day:02},{kind}\n" for day in range(1, 1 + holidays)))
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(f"reference: {{calendars: {self.calendar}}}\n"
+                       f"detectors:\n  damaged: {{enabled: {str(damaged).lower()}}}\n"
+                       f"  uncollected: {{warning_after: {threshold}}}\n")
+
+
+def reloaded(trial, counter):
+    """SIGHUP, and the wait for this counter to have moved, and no other."""
+    instance, names = trial.instances["a"], ("reloads_total", "reloads_refused_total")
+
+    def counts():
+        metrics = instance.metrics()
+        return [int(metrics[f"peakline_{name}"]) for name in names]
+    before = counts()
+    with trial.fault("SIGHUP"):
+        instance.hang_up()
+        stand.until("a reload", 20, lambda: counts() != before)
+    moved = [now - then for now, then in zip(counts(), before)]
+    check(moved == [name == counter for name in names], f"{counter}: {moved}\n{instance.tail()}")
+
+
+def damaged_alerts(trial, number):
+    """How many are open of a new parcel that a scan calls damaged."""
+    scan = {"parcel": number, "code": "DAMAGED", "facility": "HGH",
+            "time": traffic.rfc3339(int(time.time()))}
+    trial.it.produce([traffic.Message(number.encode(), json.dumps(scan).encode())])
+    finish(trial.instances["a"])
+    answer = trial.instances["a"].get(f"/v1/alerts?type=damaged&parcel={number}")
+    return json.loads(answer)["matching"]
+
+
+def reload(new, options):
+    trial = Trial(new, options, "reload", seconds=25, settings=dict(BRISK))
+    files, rng = Reference(trial.it.folder), random.Random(options.seed)
+    trial.settings["config"] = files.config
+    files.write()
+    trial.start("a")
+    trial.load()
+    rounds = 0
+    while trial.loading() or rounds < 6:
+        rounds += 1
+        files.write(damaged=rng.random() < 0.5, holidays=rng.randrange(1, 28))
+        if rounds % 3 == 1:
+            files.write(damaged=False, kind="feast")
+        elif rounds % 3 == 2:
+            files.write(damaged=False, threshold="soon")
+        reloaded(trial, "reloads_refused_total" if rounds % 3 else "reloads_total")
+        time.sleep(rng.uniform(0, 0.3))
+    trial.producing.finish()
+    for number, damaged, kind, opened in (("RELOAD-1", False, "holiday", 0),
+                                          ("RELOAD-2", True, "holiday", 1),
+                                          ("RELOAD-3", False, "feast", 1)):
+        files.write(damaged=damaged, kind=kind)
+        reloaded(trial, "reloads_total" if kind == "holiday" else "reloads_refused_total")
+        found = damaged_alerts(trial, number)
+        check(found == opened, f"{number}: {found} alerts, expected {opened}")
+    with open(trial.instances["a"].log, encoding="utf-8") as file:
+        check("calendars.csv:3: kind: found \"feast\", accepted are" in file.read(),
+              "the mistake is not named in the log")
     trial.finish()
 
 

@@ -34,6 +34,8 @@ SCENARIOS = [
     ("future", "on_input.future", True, "records stamped up to fifty years ahead"),
     ("partitions", "on_input.partitions_added", True,
      "partitions added: noticed and refused, nothing is split"),
+    ("reload", "on_process.reload", True,
+     "SIGHUP under load, with good files and bad ones: nothing is lost, mistakes change nothing"),
     ("kill9-loop", "on_process.kill9_loop", False, "kill -9, at least fifty times under load"),
     ("sigterm-loop", "on_process.sigterm_loop", False, "SIGTERM, again and again: no repeats"),
     ("sigstop", "on_process.sigstop", False,

@@ -230,7 +230,8 @@ class Instance:
             "rdkafka.consumer.session.timeout.ms": SESSION_MS,
             "rdkafka.consumer.heartbeat.interval.ms": 500, "clock.idle_advance": "false",
             "log.level": "info", "log.form": "text", **settings}
-        words = [word for path, value in config.items() for word in ("--set", f"{path}={value}")]
+        words = ["--config", config.pop("config")] if "config" in config else []
+        words += [word for path, value in config.items() for word in ("--set", f"{path}={value}")]
         self.output = open(self.log, "ab")
         self.process = subprocess.Popen([PEAKLINE, "run", *words], stdin=subprocess.DEVNULL,
                                         stdout=self.output, stderr=subprocess.STDOUT)
@@ -261,6 +262,10 @@ class Instance:
             raise Failed(f"SIGTERM: not ended within {seconds} s:\n{self.tail()}") from None
         self.output.close()
         return status
+
+    def hang_up(self):
+        """SIGHUP: thresholds and reference data are to be read anew."""
+        self.process.send_signal(signal.SIGHUP)
 
     def get(self, path):
         with urllib.request.urlopen(f"http://{self.http}{path}", timeout=5) as answer:
