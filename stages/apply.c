@@ -133,7 +133,7 @@ static void apply_document(struct parcel *parcel, name_id document)
     parcel->facts |= FACT_DOCUMENTS;
 }
 
-/* What few scans say: weights, the place to deliver at, the papers. */
+/* What few scans say: weights, the place to deliver at, who has it, the papers. */
 static void apply_measures(struct parcel *parcel, const struct scan *scan, const struct noted *n,
                            bool late)
 {
@@ -148,6 +148,11 @@ static void apply_measures(struct parcel *parcel, const struct scan *scan, const
     if ((scan->flags & SCAN_HAS_TARGET) && !(late && (parcel->facts & FACT_TARGET))) {
         parcel->target = (struct spot){scan->dest_lat, scan->dest_lon};
         parcel->facts |= FACT_TARGET;
+    }
+    if (scan->courier.length != 0 && !(late && (parcel->facts & FACT_COURIER))) {
+        memcpy(parcel->courier, scan_text(scan, scan->courier), scan->courier.length);
+        parcel->courier_length = (uint8_t)scan->courier.length;
+        parcel->facts |= FACT_COURIER;
     }
     if (scan->code == SCAN_DECLARED)
         apply_document(parcel, n->reason);

@@ -1,4 +1,4 @@
-/* alerts - what is wrong at the moment, the latest first. */
+/* alerts - what is wrong at the moment, the latest first; or somebody's work, by deadline. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,26 +22,35 @@ static const char *member(const char *json, const char *name, char to[TEXT_SIZE]
     return view_member(json, name, raw, sizeof raw) ? print_text(raw, to, TEXT_SIZE) : "";
 }
 
-static void print_alert(const struct view_alert *alert)
+static void print_alert(const struct view_alert *alert, bool work)
 {
     char severity[TEXT_SIZE], type[TEXT_SIZE], opened[TEXT_SIZE], parcel[TEXT_SIZE],
-        facility[TEXT_SIZE], text[TEXT_SIZE];
+        facility[TEXT_SIZE], text[TEXT_SIZE], action[TEXT_SIZE], deadline[TEXT_SIZE];
 
+    if (work) {
+        (void)printf("%-20s  %-18s %-8s  %-18s  %-24s %s\n          %s\n",
+                     member(alert->json, "deadline", deadline)[0] != '\0' ? deadline : "at once",
+                     member(alert->json, "action", action),
+                     member(alert->json, "severity", severity), member(alert->json, "type", type),
+                     member(alert->json, "parcel", parcel),
+                     member(alert->json, "facility", facility), member(alert->json, "text", text));
+        return;
+    }
     (void)printf("%-8s  %-18s  %s  %-24s %s\n          %s\n",
                  member(alert->json, "severity", severity), member(alert->json, "type", type),
                  member(alert->json, "opened_at", opened), member(alert->json, "parcel", parcel),
                  member(alert->json, "facility", facility), member(alert->json, "text", text));
 }
 
-static void print_alerts(const struct view_alerts *alerts)
+static void print_alerts(const struct view_alerts *alerts, bool work)
 {
     char when[PRINT_SIZE];
 
     for (size_t i = 0; i < alerts->count; i++)
-        print_alert(&alerts->list[i]);
+        print_alert(&alerts->list[i], work);
     (void)printf("%s%zu open", alerts->count > 0 ? "\n" : "", alerts->matching);
     if (alerts->count < alerts->matching)
-        (void)printf(", the latest %zu shown", alerts->count);
+        (void)printf(work ? ", the first %zu shown" : ", the latest %zu shown", alerts->count);
     if (alerts->clock_ms > 0)
         (void)printf("; complete to %s UTC", print_time(alerts->clock_ms / 1000, when));
     (void)printf("\n");
@@ -60,7 +69,7 @@ static int show(struct view *view, const struct view_filter *filter, bool json)
         (void)printf("\n");
         buffer_free(&out);
     } else {
-        print_alerts(&alerts);
+        print_alerts(&alerts, filter->work != NULL);
     }
     view_alerts_free(&alerts);
     return 0;
@@ -108,6 +117,8 @@ static int run(int argc, char **argv)
         {"facility", "CODE", "only at this facility", &filter.facility, NULL},
         {"owner", "OWNER", "only the work of facility, courier, customs, shipper or carrier",
          &filter.owner, NULL},
+        {"work", "SUBJECT", "only what this facility or courier has to do, oldest deadline first",
+         &filter.work, NULL},
         {"limit", "N", "at most so many (50)", &limit, NULL},
         {0}};
     struct command_line line;
@@ -136,6 +147,7 @@ const struct command command_alerts = {
     .operands = "",
     .summary  = "list the open alerts of the whole cluster",
     .about    = "Lists what is wrong at the moment, the latest first, over all partitions, as of\n"
-                "their last checkpoints.  Times are UTC.",
+                "their last checkpoints.  With --work it is the work list of a facility or a\n"
+                "courier: what to do, and by when.  Times are UTC.",
     .run      = run,
 };

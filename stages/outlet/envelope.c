@@ -135,6 +135,7 @@ static void alert_members(struct text_out *o, const struct parcel *parcel,
     member_name(o, MEMBER("service"), NAME_SERVICE, names, parcel->service);
     member_name(o, MEMBER("facility"), NAME_PLACE, names, alert->at);
     member_name(o, MEMBER("next"), NAME_PLACE, names, alert->expected);
+    member_text(o, MEMBER("courier"), parcel->courier, parcel->courier_length);
     member_time(o, MEMBER("opened_at"), alert->opened_s);
     member_time(o, MEMBER("at"), alert->at_s);
     member_time(o, MEMBER("deadline"), alert->deadline_s);

@@ -30,10 +30,9 @@ enum parcel_flags {
 /* What few parcels have, so that the others need not store it. */
 enum parcel_facts {
     FACT_WEIGHT = 1, FACT_DECLARED = 2, FACT_TARGET = 4, FACT_SPOT = 8, FACT_DOCUMENTS = 16,
-    FACTS_ALL = 31
+    FACT_COURIER = 32, FACTS_ALL = 63
 };
 struct spot { float lat, lon; };   /* degrees */
-
 /* One scan of the history, 8 bytes, comparable as a number: seconds since the life's base
  * (27 bits), place (20), code (5), retracts (1), flags (11), from the top.  Two scans are
  * the same event when all but the flags are equal. */
@@ -92,10 +91,11 @@ struct parcel {
     char     carrier_number[CARRIER_NUMBER_MAX];
 
     uint8_t  facts;            /* enum parcel_facts: which of these say something            */
-    uint8_t  documents_count;
+    uint8_t  documents_count, courier_length;
     int32_t  weight_g, declared_g;           /* last measured; as the shipper says           */
     struct spot target, spot;  /* where to deliver; the latest physical scan's device         */
     name_id  documents[DOCUMENTS_MAX];       /* named in DECLARED scans                       */
+    char     courier[COURIER_MAX];           /* of the latest scan that named one             */
 
     uint8_t  history_count, deadlines_count, alerts_count, unsent_count;
     uint64_t history[HISTORY_MAX];          /* ascending by time                             */

@@ -2,7 +2,8 @@
  *
  *   live       struct fixed (48) | rest of the number | history, 8 each | deadlines |
  *              promise | eta | latest physical scan | carrier number | alerts | unsent |
- *              facts: which, then weight, declared weight, target, spot, documents
+ *              facts: which, then weight, declared weight, target, spot, documents,
+ *              courier
  *   tombstone  struct tombstone (13) | number | alerts and unsent, when any is left
  *
  * A field that says nothing is not there, lists begin with their count, and unpacking
@@ -93,7 +94,8 @@ static size_t facts_size(const struct parcel *p)
          + (p->facts & FACT_DECLARED ? sizeof p->declared_g : 0)
          + (p->facts & FACT_TARGET ? sizeof p->target : 0)
          + (p->facts & FACT_SPOT ? sizeof p->spot : 0)
-         + (p->facts & FACT_DOCUMENTS ? list_size(p->documents_count, sizeof(name_id)) : 0);
+         + (p->facts & FACT_DOCUMENTS ? list_size(p->documents_count, sizeof(name_id)) : 0)
+         + (p->facts & FACT_COURIER ? list_size(p->courier_length, 1) : 0);
 }
 
 static size_t number_rest(size_t number_length)
@@ -250,6 +252,7 @@ static uint8_t *put_facts(uint8_t *at, const struct parcel *p)
 {
     CHECK(p->facts <= FACTS_ALL && p->documents_count <= DOCUMENTS_MAX);
     CHECK(!(p->facts & FACT_DOCUMENTS) == (p->documents_count == 0));
+    CHECK(!(p->facts & FACT_COURIER) == (p->courier_length == 0));
     *at++ = p->facts;
     if (p->facts & FACT_WEIGHT)
         at = put(at, &p->weight_g, sizeof p->weight_g);
@@ -262,6 +265,10 @@ static uint8_t *put_facts(uint8_t *at, const struct parcel *p)
     if (p->facts & FACT_DOCUMENTS) {
         *at++ = p->documents_count;
         at = put(at, p->documents, p->documents_count * sizeof p->documents[0]);
+    }
+    if (p->facts & FACT_COURIER) {
+        *at++ = p->courier_length;
+        at = put(at, p->courier, p->courier_length);
     }
     return at;
 }
@@ -405,6 +412,12 @@ static bool take_documents(struct reader *r, struct parcel *p)
     return good;
 }
 
+static bool take_courier(struct reader *r, struct parcel *p)
+{
+    return take(r, &p->courier_length, 1) && p->courier_length > 0
+        && p->courier_length <= COURIER_MAX && take(r, p->courier, p->courier_length);
+}
+
 static bool take_facts(struct reader *r, struct parcel *p)
 {
     if (!take(r, &p->facts, 1) || p->facts == 0 || p->facts > FACTS_ALL)
@@ -413,7 +426,8 @@ static bool take_facts(struct reader *r, struct parcel *p)
         && (!(p->facts & FACT_DECLARED) || take(r, &p->declared_g, sizeof p->declared_g))
         && (!(p->facts & FACT_TARGET) || take(r, &p->target, sizeof p->target))
         && (!(p->facts & FACT_SPOT) || take(r, &p->spot, sizeof p->spot))
-        && (!(p->facts & FACT_DOCUMENTS) || take_documents(r, p));
+        && (!(p->facts & FACT_DOCUMENTS) || take_documents(r, p))
+        && (!(p->facts & FACT_COURIER) || take_courier(r, p));
 }
 
 /* What is not stored, and what most parcels do not have. */
@@ -424,7 +438,7 @@ static void take_nothing(struct parcel *p)
     p->at_risk = 0;
     p->physical_s = p->state_s;
     p->carrier_number_length = 0;
-    p->facts = p->documents_count = 0;
+    p->facts = p->documents_count = p->courier_length = 0;
     p->deadlines_count = p->alerts_count = p->unsent_count = 0;
 }
 

@@ -1,7 +1,7 @@
 /* record.h - the packed form of a parcel: what the table holds and Redis stores.
  *
  * 48 bytes fixed + 8 per scan kept; numbers beyond 16 characters, promise, ETA,
- * carrier number, deadlines, alerts, weights, positions and documents are optional
+ * carrier number, deadlines, alerts, weights, positions, documents and courier are optional
  * trailing fields: 143 bytes with 8 scans, promise, ETA and 3 deadlines.  Deadlines
  * are stored whole (5 bytes): seconds since the base would not survive a wild event time,
  * which is years before the clock.
@@ -11,7 +11,7 @@
  * forgets reads as none; its code and physical_s follow from the end.
  *
  * Little-endian, first byte = format version.  A newer binary reads the previous version;
- * an unknown one is an error.  Format 1 had no weights, positions and documents, and is
+ * an unknown one is an error.  Format 1 had no weights, positions, documents and courier, and is
  * otherwise the same.  thread: any; nothing is kept.
  */
 #ifndef STAGES_PARCEL_RECORD_H

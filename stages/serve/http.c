@@ -95,8 +95,9 @@ static const char *argument(struct MHD_Connection *connection, const char *name)
     return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
+/* `work`: of this subject alone, by deadline; NULL = whatever is open, the latest first. */
 static void answer_alerts(struct http *http, struct MHD_Connection *connection,
-                          struct api_answer *answer)
+                          const char *work, struct api_answer *answer)
 {
     const char *limit = argument(connection, "limit");
     size_t      digits = limit != NULL ? strspn(limit, "0123456789") : 0;
@@ -106,6 +107,7 @@ static void answer_alerts(struct http *http, struct MHD_Connection *connection,
         .parcel = argument(connection, "parcel"),
         .facility = argument(connection, "facility"),
         .owner = argument(connection, "owner"),
+        .work = work,
         .limit = limit != NULL ? strtoul(limit, NULL, 10) : LIMIT_DEFAULT,
     };
 
@@ -129,26 +131,33 @@ static void answer_open(struct http *http, const char *path, struct api_answer *
         api_version(answer);
 }
 
+/* The one name behind a prefix; NULL = another path. */
+static const char *behind(const char *path, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    bool   one = strncmp(path, prefix, length) == 0 && path[length] != '\0'
+              && strchr(path + length, '/') == NULL;
+
+    return one ? path + length : NULL;
+}
+
 static void answer_guarded(struct http *http, struct MHD_Connection *connection,
                            const char *path, struct api_answer *answer)
 {
-    static const char parcels[] = "/v1/parcels/";
-    size_t            length = sizeof parcels - 1;
-    bool              parcel = strncmp(path, parcels, length) == 0 && path[length] != '\0'
-                               && strchr(path + length, '/') == NULL;
-    bool              alerts = strcmp(path, "/v1/alerts") == 0;
-    bool              partitions = strcmp(path, "/partitions") == 0;
+    const char *parcel = behind(path, "/v1/parcels/"), *work = behind(path, "/v1/work/");
+    bool        alerts = strcmp(path, "/v1/alerts") == 0;
+    bool        partitions = strcmp(path, "/partitions") == 0;
 
-    if (!parcel && !alerts && !partitions)
+    if (parcel == NULL && work == NULL && !alerts && !partitions)
         return;
     if (!may_ask(http, connection))
         api_problem(answer, 401, "Unauthorized",
                     http->token[0] != '\0' ? "say Authorization: Bearer TOKEN"
                                            : "closed beyond this machine until http.token is set");
-    else if (parcel)
-        api_parcel(http->view, path + length, answer);
-    else if (alerts)
-        answer_alerts(http, connection, answer);
+    else if (parcel != NULL)
+        api_parcel(http->view, parcel, answer);
+    else if (alerts || work != NULL)
+        answer_alerts(http, connection, work, answer);
     else
         api_partitions(&http->hooks, answer);
 }

@@ -48,17 +48,20 @@ void             view_parcel_free(struct view_parcel *);
 
 struct view_filter {           /* "" or NULL = any */
     const char *type, *severity, *parcel, *facility, *owner;
+    const char *work;          /* subject: what a facility or a courier has to do, and then the
+                                  oldest deadline comes first                               */
     size_t      limit;         /* 0 or more than VIEW_ALERTS_MAX = that                       */
 };
 
 struct view_alert {
     int32_t partition;
     char    opened_at[32];
+    char    due[32];           /* its deadline, else since when it waits                     */
     char   *json;              /* as sent to the topic of alerts, NUL-terminated              */
 };
 
 struct view_alerts {
-    struct view_alert *list;   /* the latest opened first                                   */
+    struct view_alert *list;   /* the latest opened first, or as the filter says             */
     size_t             count;
     size_t             matching; /* before the limit                                         */
     int64_t            clock_ms; /* complete to; -1 = no partition yet                        */

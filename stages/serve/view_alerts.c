@@ -110,15 +110,41 @@ static bool agrees(const char *json, const char *name, const char *wanted)
     return view_member(json, name, value, sizeof value) && strcmp(value, wanted) == 0;
 }
 
+/* Is it the subject's work?  What is a courier's is the courier's where one is named, else
+ * the depot's; a facility has its own and what customs hold there. */
+static bool is_work_of(const char *json, const char *subject)
+{
+    char owner[VALUE_SIZE], courier[VALUE_SIZE];
+
+    if (subject == NULL || subject[0] == '\0')
+        return true;
+    if (!view_member(json, "owner", owner, sizeof owner))
+        return false;
+    if (strcmp(owner, "courier") == 0 && view_member(json, "courier", courier, sizeof courier))
+        return strcmp(courier, subject) == 0;
+    return (strcmp(owner, "facility") == 0 || strcmp(owner, "customs") == 0
+            || strcmp(owner, "courier") == 0)
+        && agrees(json, "facility", subject);
+}
+
 static bool passes(const char *json, const struct view_filter *filter)
 {
     return agrees(json, "type", filter->type) && agrees(json, "severity", filter->severity)
            && agrees(json, "parcel", filter->parcel) && agrees(json, "facility", filter->facility)
-           && agrees(json, "owner", filter->owner);
+           && agrees(json, "owner", filter->owner) && is_work_of(json, filter->work);
 }
 
-/* The latest first; RFC 3339 in one form sorts as text. */
-static int compare(const void *a, const void *b)
+/* By what is due first; RFC 3339 in one form sorts as text. */
+static int compare_due(const void *a, const void *b)
+{
+    const struct view_alert *one = a, *other = b;
+    int                      sooner = strcmp(one->due, other->due);
+
+    return sooner != 0 ? sooner : strcmp(one->json, other->json);
+}
+
+/* The latest first. */
+static int compare_opened(const void *a, const void *b)
 {
     const struct view_alert *one = a, *other = b;
     int                      later = strcmp(other->opened_at, one->opened_at);
@@ -127,12 +153,14 @@ static int compare(const void *a, const void *b)
 }
 
 /* Sorts, drops what a scan of a growing hash told twice, keeps `limit`. */
-static void settle(struct view_alerts *alerts, size_t limit)
+static void settle(struct view_alerts *alerts, const struct view_filter *filter, size_t limit)
 {
+    bool   work = filter->work != NULL && filter->work[0] != '\0';
     size_t kept = 0;
 
     if (alerts->count > 0)
-        qsort(alerts->list, alerts->count, sizeof *alerts->list, compare);
+        qsort(alerts->list, alerts->count, sizeof *alerts->list,
+              work ? compare_due : compare_opened);
     for (size_t i = 0; i < alerts->count; i++) {
         bool again = kept > 0 && strcmp(alerts->list[i].json, alerts->list[kept - 1].json) == 0;
 
@@ -156,12 +184,14 @@ static void keep(struct view_alerts *alerts, int32_t partition, const redisReply
         return;
     alerts->matching++;
     if (alerts->count == 2 * limit) /* room for as many again: sorted once for each `limit` */
-        settle(alerts, limit);
+        settle(alerts, filter, limit);
     struct view_alert *alert = &alerts->list[alerts->count++];
 
     *alert = (struct view_alert) {.partition = partition, .json = strdup(value->str)};
     CHECK(alert->json != NULL);
     (void)view_member(alert->json, "opened_at", alert->opened_at, sizeof alert->opened_at);
+    if (!view_member(alert->json, "deadline", alert->due, sizeof alert->due))
+        memcpy(alert->due, alert->opened_at, sizeof alert->due);
 }
 
 static enum view_result scan_partition(struct view_redis *redis, int32_t partition,
@@ -215,7 +245,7 @@ enum view_result view_alerts(struct view *view, const struct view_filter *filter
         if (partitions.list[i].present)
             result = scan_partition(redis, (int32_t)i, filter, limit, alerts);
     view_partitions_free(&partitions);
-    settle(alerts, limit);
+    settle(alerts, filter, limit);
     if (result == VIEW_FAILED)
         view_alerts_free(alerts);
     return result;

@@ -47,6 +47,7 @@ FIELDS = [
     ("reason", "text", 24), ("event_id", "text", 64), ("weight_g", "grams", 0),
     ("declared_g", "grams", 0), ("lat", "degrees", 90), ("lon", "degrees", 180),
     ("dest_lat", "degrees", 90), ("dest_lon", "degrees", 180), ("retracts", "bool", 0)]
+FACTS = ("weight_g", "declared_g", "courier")     # what few parcels have, of these
 NAMES = {name for name, _, _ in FIELDS}
 YEAR_2000_MS, YEAR_2106_MS = 946684800000, 4294967295000
 AHEAD_MS = 30 * 86400 * 1000
@@ -225,7 +226,7 @@ class Parcel:
     service: str = ""
     carrier_number: str = ""
     promise_s: int = 0
-    weights: dict = field(default_factory=dict)     # weight_g, declared_g
+    facts: dict = field(default_factory=dict)       # weight_g, declared_g, courier
     history: list = field(default_factory=list)
 
     def taken_back(self, entry):
@@ -366,9 +367,9 @@ class Partition:
         if entry.retracts:
             take_back(parcel)
             return
-        for name in ("weight_g", "declared_g"):
-            if name in scan and (name not in parcel.weights or not late):
-                parcel.weights[name] = scan[name]
+        for name in FACTS:
+            if scan.get(name, "") != "" and (name not in parcel.facts or not late):
+                parcel.facts[name] = scan[name]
         parcel.attempts += code == "ATTEMPT_FAILED"
         if late:
             return

@@ -204,9 +204,8 @@ class Oracle:
                       view.names.get(getattr(found, name), ""), number)
         self.same("records: service", parcel.service, view.services.get(found.service, ""), number)
         self.same("records: promise", parcel.promise_s, found.promise_s, number)
-        self.same("records: weights", parcel.weights,
-                  {name: found.facts[name] for name in ("weight_g", "declared_g")
-                   if name in found.facts}, number)
+        self.same("records: weights, courier", parcel.facts,
+                  {name: found.facts[name] for name in fold.FACTS if name in found.facts}, number)
         self.same("records: carrier's number", parcel.carrier_number, found.carrier_number, number)
 
     def compare_carriers(self, view, folded):

@@ -131,6 +131,8 @@ def live(reader):
                 record.facts[name] = reader.take(form)
         if which >> 4 & 1:
             record.facts["documents"] = [reader.take("I") for _ in range(reader.take("B"))]
+        if which >> 5 & 1:
+            record.facts["courier"] = reader.bytes(reader.take("B")).decode()
     return record
 
 

@@ -58,6 +58,8 @@ static void assert_facts_equal(const struct parcel *one, const struct parcel *ot
         assert_memory_equal(&one->target, &other->target, sizeof one->target);
     if (one->facts & FACT_SPOT)
         assert_memory_equal(&one->spot, &other->spot, sizeof one->spot);
+    assert_int_equal(one->courier_length, other->courier_length);
+    assert_memory_equal(one->courier, other->courier, one->courier_length);
     assert_int_equal(one->documents_count, other->documents_count);
     assert_memory_equal(one->documents, other->documents,
                         one->documents_count * sizeof one->documents[0]);

@@ -49,6 +49,13 @@ static inline void random_facts(struct random *r, struct parcel *p)
     p->spot = (struct spot) {-(float)random_below(r, 90), (float)random_below(r, 180)};
     if (p->facts & FACT_DOCUMENTS)
         p->documents_count = (uint8_t)(1 + random_below(r, DOCUMENTS_MAX));
+    if (p->facts & FACT_COURIER) {
+        char number[PARCEL_MAX];
+
+        p->courier_length = random_number((uint32_t)random_next(r),
+                                          1 + random_below(r, COURIER_MAX), number);
+        memcpy(p->courier, number, p->courier_length);
+    }
     for (uint32_t i = 0; i < p->documents_count; i++)
         p->documents[i] = random_below(r, NAMES_MAX + 1);
 }

@@ -229,7 +229,8 @@ static void the_instance(void **state)
 static void not_here(void **state)
 {
     static const char *const paths[] = {"/", "/v1", "/v1/parcels/", "/v1/parcels/a/b", "/livee",
-                                        "/v1/alerts/", "/%00", "/../live"};
+                                        "/v1/alerts/", "/%00", "/../live", "/v1/work",
+                                        "/v1/work/", "/v1/work/a/b"};
 
     (void)state;
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
@@ -359,6 +360,8 @@ static void the_alerts(void **state)
     assert_string_equal(text_of("complete_to"), "2023-11-14T22:15:00.500Z");
     assert_int_equal(get("/v1/alerts?type=lost"), 200);
     assert_int_equal(json_array_size(json_object_get(answer.json, "alerts")), 0);
+    assert_int_equal(get("/v1/work/nobody?limit=3"), 200);
+    assert_int_equal(number_of("matching"), 0);
 }
 
 static void without_redis(void **state)

@@ -351,10 +351,63 @@ static void away(void **state)
 
 #define SERVED(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+/* One that is open at SHA3; what is "" is not in it. */
+static void put_work(int i, const char *owner, const char *courier, const char *deadline)
+{
+    char id[20], json[300], named[40] = "", due[60] = "";
+
+    (void)snprintf(id, sizeof id, "%016x", (unsigned int)i);
+    if (courier[0] != '\0')
+        (void)snprintf(named, sizeof named, "\"courier\":\"%s\",", courier);
+    if (deadline[0] != '\0')
+        (void)snprintf(due, sizeof due, ",\"deadline\":\"2026-11-%sT00:00:00Z\"", deadline);
+    int length = snprintf(json, sizeof json,
+                          "{\"id\":\"%s\",\"type\":\"lost\",\"parcel\":\"P%d\",%s\"owner\":\"%s\","
+                          "\"facility\":\"SHA3\",\"opened_at\":\"2026-11-%02dT00:00:00Z\"%s}",
+                          id, i, named, owner, 10 + i, due);
+
+    put("HSET", i % PARTITIONS, "open", id, json, (size_t)length);
+}
+
+static void expect_work(const char *subject, size_t limit, const char *parcels)
+{
+    struct view_filter filter = {.work = subject, .limit = limit};
+    struct view_alerts found;
+    char               told[64] = "";
+
+    assert_int_equal(view_alerts(view, &filter, &found), VIEW_FOUND);
+    for (size_t i = 0; i < found.count; i++) {
+        char number[8];
+
+        assert_true(view_member(found.list[i].json, "parcel", number, sizeof number));
+        (void)snprintf(told + strlen(told), sizeof told - strlen(told), "%s ", number);
+    }
+    assert_string_equal(told, parcels);
+    view_alerts_free(&found);
+}
+
+/* The oldest deadline first; what has none is due since it was opened. */
+static void work_lists(void **state)
+{
+    (void)state;
+    fill();
+    put_work(0, "facility", "", "25");
+    put_work(1, "facility", "", "");      /* since the 11th */
+    put_work(2, "courier", "K7", "20");
+    put_work(3, "courier", "", "12");     /* nobody named: the depot's */
+    put_work(4, "customs", "K7", "13");   /* whoever had it: customs have it now */
+    put_work(5, "shipper", "", "01");
+    put_work(6, "courier", "K7", "");     /* since the 16th */
+    expect_work("SHA3", 0, "P1 P3 P4 P0 ");
+    expect_work("SHA3", 1, "P1 ");
+    expect_work("K7", 0, "P6 P2 ");
+    expect_work("K8", 0, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {SERVED(parcels), SERVED(anywhere), SERVED(partitions),
-                                       SERVED(alerts), cmocka_unit_test(members),
+                                       SERVED(alerts), SERVED(work_lists), cmocka_unit_test(members),
                                        SERVED(nonsense), SERVED(away)};
 
     if (!server_begin())

@@ -75,16 +75,19 @@ static void facts_are_kept_where_given(void **state)
     (void)put("PICKUP", "HGH", 10, "");
     assert_int_equal(parcel.facts, 0);
     (void)put("ARRIVE", "PVG", 20, ",\"weight_g\":1200,\"declared_g\":900,\"lat\":31.1,"
-              "\"lon\":121.8,\"dest_lat\":-1.5,\"dest_lon\":2.5");
-    assert_int_equal(parcel.facts, FACT_WEIGHT | FACT_DECLARED | FACT_TARGET | FACT_SPOT);
+              "\"lon\":121.8,\"dest_lat\":-1.5,\"dest_lon\":2.5,\"courier\":\"K7\"");
+    assert_int_equal(parcel.facts, FACT_WEIGHT | FACT_DECLARED | FACT_TARGET | FACT_SPOT
+                                   | FACT_COURIER);
+    assert_true(parcel.courier_length == 2 && memcmp(parcel.courier, "K7", 2) == 0);
     assert_int_equal(parcel.weight_g, 1200);
     assert_int_equal(parcel.declared_g, 900);
     assert_true(parcel.target.lat < -1.4f && parcel.spot.lon > 121.7f);
-    (void)put("SORT", "PVG", 15, ",\"weight_g\":1300,\"lat\":1,\"lon\":1"); /* late */
+    (void)put("SORT", "PVG", 15, ",\"weight_g\":1300,\"lat\":1,\"lon\":1,"
+              "\"courier\":\"K8\""); /* late */
     assert_int_equal(parcel.weight_g, 1200);
-    assert_true(parcel.spot.lat > 31);
+    assert_true(parcel.spot.lat > 31 && parcel.courier[1] == '7');
     (void)put("DEPART", "PVG", 30, ""); /* where that was, only the facility says */
-    assert_int_equal(parcel.facts, FACT_WEIGHT | FACT_DECLARED | FACT_TARGET);
+    assert_int_equal(parcel.facts, FACT_WEIGHT | FACT_DECLARED | FACT_TARGET | FACT_COURIER);
 }
 
 static void documents_are_named_once(void **state)
