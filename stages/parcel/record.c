@@ -2,8 +2,7 @@
  *
  *   live       struct fixed (48) | rest of the number | history, 8 each | deadlines |
  *              promise | eta | latest physical scan | carrier number | alerts | unsent |
- *              facts: which, then weight, declared weight, target, spot, documents,
- *              courier
+ *              facts (facts.h)
  *   tombstone  struct tombstone (13) | number | alerts and unsent, when any is left
  *
  * A field that says nothing is not there, lists begin with their count, and unpacking
@@ -16,6 +15,7 @@
 
 #include "pipeline/check.h"
 #include "pipeline/error.h"
+#include "stages/parcel/facts.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "records are copied, not converted");
 _Static_assert(STATES == 16 && SCAN_CODES == 32 && NAMES_MAX == 0xFFFFF, "their bits");
@@ -85,17 +85,6 @@ static bool has_eta(const struct parcel *p)
 static size_t list_size(uint8_t count, size_t bytes)
 {
     return count == 0 ? 0 : 1 + count * bytes;
-}
-
-static size_t facts_size(const struct parcel *p)
-{
-    return p->facts == 0 ? 0
-         : 1 + (p->facts & FACT_WEIGHT ? sizeof p->weight_g : 0)
-         + (p->facts & FACT_DECLARED ? sizeof p->declared_g : 0)
-         + (p->facts & FACT_TARGET ? sizeof p->target : 0)
-         + (p->facts & FACT_SPOT ? sizeof p->spot : 0)
-         + (p->facts & FACT_DOCUMENTS ? list_size(p->documents_count, sizeof(name_id)) : 0)
-         + (p->facts & FACT_COURIER ? list_size(p->courier_length, 1) : 0);
 }
 
 static size_t number_rest(size_t number_length)
@@ -248,31 +237,6 @@ static uint8_t *put_fixed(uint8_t *at, const struct parcel *p, uint8_t present)
     return rest == 0 ? at : put(at, p->number + NUMBER_INSIDE, rest);
 }
 
-static uint8_t *put_facts(uint8_t *at, const struct parcel *p)
-{
-    CHECK(p->facts <= FACTS_ALL && p->documents_count <= DOCUMENTS_MAX);
-    CHECK(!(p->facts & FACT_DOCUMENTS) == (p->documents_count == 0));
-    CHECK(!(p->facts & FACT_COURIER) == (p->courier_length == 0));
-    *at++ = p->facts;
-    if (p->facts & FACT_WEIGHT)
-        at = put(at, &p->weight_g, sizeof p->weight_g);
-    if (p->facts & FACT_DECLARED)
-        at = put(at, &p->declared_g, sizeof p->declared_g);
-    if (p->facts & FACT_TARGET)
-        at = put(at, &p->target, sizeof p->target);
-    if (p->facts & FACT_SPOT)
-        at = put(at, &p->spot, sizeof p->spot);
-    if (p->facts & FACT_DOCUMENTS) {
-        *at++ = p->documents_count;
-        at = put(at, p->documents, p->documents_count * sizeof p->documents[0]);
-    }
-    if (p->facts & FACT_COURIER) {
-        *at++ = p->courier_length;
-        at = put(at, p->courier, p->courier_length);
-    }
-    return at;
-}
-
 static uint8_t *put_optional(uint8_t *at, const struct parcel *p, uint8_t present)
 {
     if (present & HAS_DEADLINES)
@@ -295,7 +259,7 @@ static uint8_t *put_optional(uint8_t *at, const struct parcel *p, uint8_t presen
     if (present & HAS_UNSENT)
         at = put_alerts(at, p->unsent, p->unsent_count);
     if (present & HAS_FACTS)
-        at = put_facts(at, p);
+        at = facts_pack(at, p);
     return at;
 }
 
@@ -401,33 +365,13 @@ static bool take_carrier_number(struct reader *r, struct parcel *p)
         && take(r, p->carrier_number, p->carrier_number_length);
 }
 
-static bool take_documents(struct reader *r, struct parcel *p)
-{
-    bool good = take(r, &p->documents_count, 1) && p->documents_count > 0
-             && p->documents_count <= DOCUMENTS_MAX
-             && take(r, p->documents, p->documents_count * sizeof p->documents[0]);
-
-    for (int i = 0; good && i < p->documents_count; i++)
-        good = p->documents[i] <= NAMES_MAX;
-    return good;
-}
-
-static bool take_courier(struct reader *r, struct parcel *p)
-{
-    return take(r, &p->courier_length, 1) && p->courier_length > 0
-        && p->courier_length <= COURIER_MAX && take(r, p->courier, p->courier_length);
-}
-
 static bool take_facts(struct reader *r, struct parcel *p)
 {
-    if (!take(r, &p->facts, 1) || p->facts == 0 || p->facts > FACTS_ALL)
-        return false;
-    return (!(p->facts & FACT_WEIGHT) || take(r, &p->weight_g, sizeof p->weight_g))
-        && (!(p->facts & FACT_DECLARED) || take(r, &p->declared_g, sizeof p->declared_g))
-        && (!(p->facts & FACT_TARGET) || take(r, &p->target, sizeof p->target))
-        && (!(p->facts & FACT_SPOT) || take(r, &p->spot, sizeof p->spot))
-        && (!(p->facts & FACT_DOCUMENTS) || take_documents(r, p))
-        && (!(p->facts & FACT_COURIER) || take_courier(r, p));
+    size_t taken = facts_unpack(r->at, r->left, p);
+
+    r->at += taken;
+    r->left -= taken;
+    return taken > 0;
 }
 
 /* What is not stored, and what most parcels do not have. */

@@ -407,8 +407,9 @@ static void work_lists(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {SERVED(parcels), SERVED(anywhere), SERVED(partitions),
-                                       SERVED(alerts), SERVED(work_lists), cmocka_unit_test(members),
-                                       SERVED(nonsense), SERVED(away)};
+                                       SERVED(alerts), SERVED(work_lists),
+                                       cmocka_unit_test(members), SERVED(nonsense),
+                                       SERVED(away)};
 
     if (!server_begin())
         return 0;
