@@ -21,14 +21,14 @@ struct network {
     const struct generate *options;
     struct world    world;
     struct calendar calendar;
-    struct pace     pace;
-    struct sender  *sender;
+    struct run      run;
     struct broken   broken;
     double   births_per_s;      /* of the simulated clock */
     double   broken_due;        /* broken messages owed   */
     int64_t  start_ms;          /* of the simulated clock, or of the run */
     int64_t  scans_unplanned;   /* scans not yet given to a life */
     uint64_t born, broken_sent;
+    uint64_t worker, workers;   /* this one's parcels are those whose index % workers = worker */
     uint32_t second;            /* of the simulated clock */
     bool     stopped;
 };
@@ -57,10 +57,18 @@ static double mean_life_s(struct network *n)
     return sum / SAMPLE > 1 ? sum / SAMPLE : 1;
 }
 
+/* The constant rate, or a curve's mean; 0 = as fast as possible. */
+static double typical_rate(const struct generate *g)
+{
+    double lasts = schedule_lasts(&g->run.schedule);
+
+    return lasts > 0 ? schedule_count(&g->run.schedule, lasts) / lasts : g->run.schedule.rate;
+}
+
 /* Parcels under way at once.  Small enough that a short run shows whole lives. */
 static double choose_alive(const struct generate *g)
 {
-    double alive = g->rate > 0 ? g->rate * 10 : 200000;
+    double rate = typical_rate(g), alive = rate > 0 ? rate * 10 : 200000;
 
     if (g->alive > 0)
         return (double)g->alive;
@@ -74,8 +82,8 @@ static void set_clocks(struct network *n)
     const struct generate *g = n->options;
 
     n->births_per_s = choose_alive(g) / mean_life_s(n);
-    if (g->speed > 0 && g->alive == 0 && g->rate > 0)
-        n->births_per_s = g->rate / (mean_length(g) * g->speed);
+    if (g->speed > 0 && g->alive == 0 && g->run.schedule.rate > 0)
+        n->births_per_s = g->run.schedule.rate / (mean_length(g) * g->speed);
     n->start_ms = wall_ms() - (g->times == TIMES_NOW ? LATEST_MS : 0);
     if (g->start_ms != 0)
         n->start_ms = g->start_ms;
@@ -118,10 +126,11 @@ static void give_birth(struct network *n)
 {
     uint32_t slot = calendar_birth(&n->calendar);
     struct life *l = &n->calendar.life[slot];
-    int64_t base_ms = n->options->times == TIMES_NOW ? n->pace.now_ms
+    int64_t base_ms = n->options->times == TIMES_NOW ? n->run.pace.now_ms
                                                      : n->start_ms + n->second * INT64_C(1000);
 
-    life_make(l, &n->world, &n->options->nature, n->born, base_ms, share_length(n));
+    life_make(l, &n->world, &n->options->nature, n->born * n->workers + n->worker, base_ms,
+              share_length(n));
     l->birth_s = n->second;
     n->born++;
     n->scans_unplanned -= l->steps;
@@ -131,7 +140,7 @@ static void give_birth(struct network *n)
 /* Event time of a step that is sent now.  It is kept in the plan for what repeats it. */
 static int64_t stamp_now(struct network *n, struct life *l, struct step *s)
 {
-    uint32_t now = (uint32_t)(n->pace.now_ms - n->start_ms);
+    uint32_t now = (uint32_t)(n->run.pace.now_ms - n->start_ms);
 
     if (s->flags & (STEP_REPEAT | STEP_RETRACTS) && !(s->flags & STEP_NEAR))
         s->at_ms = l->plan[s->of].at_ms;
@@ -153,14 +162,14 @@ static int send_broken(struct network *n, const char *json, size_t length, const
                        int64_t kafka_ms)
 {
     struct broken *b = &n->broken;
-    int32_t partitions = sender_partitions(n->sender), home;
+    int32_t partitions = sender_partitions(n->run.sender), home;
     struct header expect = {"peakload-expect", NULL, 15, 0};
 
     broken_make(b, n->broken_sent++, json, length, l->number, l->number_length, partitions > 1);
     expect.value = b->expect;
     expect.length = strlen(b->expect);
     home = partition_of(b->key, b->key_length, partitions);
-    return sender_send(n->sender, &(struct message) {
+    return sender_send(n->run.sender, &(struct message) {
         .key = b->key, .key_length = b->key_length, .value = b->null ? NULL : b->value,
         .length = b->length, .kafka_ms = kafka_ms,
         .partition = b->stray ? (home + 1) % partitions : home, .headers = 1,
@@ -174,15 +183,16 @@ static int send_scan(struct network *n, struct life *l)
     char json[SCAN_JSON_MAX];
     size_t length = scan_json(json, &n->world, l, s, event_ms(n, l, s));
     int64_t kafka_ms = g->times == TIMES_NOW
-        ? n->pace.now_ms : n->start_ms + n->second * INT64_C(1000) + l->chance % 1000;
+        ? -1 : n->start_ms + n->second * INT64_C(1000) + l->chance % 1000;
 
     n->broken_due += g->broken / (1 - g->broken);
     for (; n->broken_due >= 1; n->broken_due--)
         if (send_broken(n, json, length, l, kafka_ms) != 0)
             return -1;
-    return sender_send(n->sender, &(struct message) {
+    return sender_send(n->run.sender, &(struct message) {
         .key = l->number, .key_length = l->number_length, .value = json, .length = length,
-        .kafka_ms = kafka_ms, .partition = -1});
+        .kafka_ms = kafka_ms, .partition = -1,
+        .intended_us = n->run.watch != NULL ? pace_intended_us(&n->run.pace) : 0});
 }
 
 /* Everything due in one simulated second.  -1: the sender failed. */
@@ -201,7 +211,7 @@ static int run_second(struct network *n)
             calendar_put(c, slot);
             continue;
         }
-        if (!pace_next(&n->pace, n->sender)) {
+        if (!pace_next(&n->run.pace, n->run.sender)) {
             n->stopped = true;
             return 0;
         }
@@ -226,7 +236,7 @@ static int run_network(struct network *n)
         while (n->born < births && n->born < limit)
             give_birth(n);
         if (g->speed > 0 &&
-            !pace_until(&n->pace, n->sender, (uint64_t)(n->second * 1e9 / g->speed)))
+            !pace_until(&n->run.pace, n->run.sender, (uint64_t)(n->second * 1e9 / g->speed)))
             break;
         if (run_second(n) != 0)
             return -1;
@@ -234,26 +244,15 @@ static int run_network(struct network *n)
     return 0;
 }
 
-static void print_json(struct network *n, const struct sender_totals *t)
+static void print_more(void *self, FILE *out)
 {
-    FILE *out = n->options->output.sink == SINK_STDOUT ? stderr : stdout;
+    const struct network *n = self;
     const struct generate *g = n->options;
-    double each = t->sent > 0 ? (double)t->sent : 1;
 
-    fprintf(out, "{\"command\":\"generate\",\"topic\":\"%s\",\"seed\":%llu,\"scans\":%llu,"
-           "\"broken\":%llu,\"parcels\":%llu,\"sent\":%llu,\"acked\":%llu,\"failed\":%llu,"
-           "\"seconds\":%.3f,\"per_s\":%.0f,\"bytes\":%llu,\"cpu_ns\":%.0f,\"slip\":%.4f,"
-           "\"ends\":[", g->output.topic, (unsigned long long)g->nature.seed,
-           (unsigned long long)(t->sent - n->broken_sent), (unsigned long long)n->broken_sent,
-           (unsigned long long)n->born, (unsigned long long)t->sent, (unsigned long long)t->acked,
-           (unsigned long long)t->failed, (double)t->wall_ns / 1e9,
-           (double)t->sent * 1e9 / (double)t->wall_ns, (unsigned long long)t->bytes,
-           (double)t->cpu_ns / each,
-           g->rate > 0 && g->speed <= 0
-               ? 1 - (double)n->pace.done * 1e9 / (g->rate * (double)t->wall_ns) : 0.0);
-    for (int32_t i = 0; i < sender_partitions(n->sender); i++)
-        fprintf(out, "%s%lld", i ? "," : "", (long long)sender_end(n->sender, i));
-    fputs("]}\n", out);
+    fprintf(out, ",\"seed\":%llu,\"scans\":%llu,\"broken\":%llu,\"parcels\":%llu",
+            (unsigned long long)g->nature.seed,
+            (unsigned long long)(sender_totals(n->run.sender).sent - n->broken_sent),
+            (unsigned long long)n->broken_sent, (unsigned long long)n->born);
 }
 
 static int write_facilities(const struct world *w, const char *file)
@@ -272,50 +271,57 @@ static int write_facilities(const struct world *w, const char *file)
     return failed ? -1 : 0;
 }
 
-static int run(struct network *n)
+/* Kafka's simulated timestamps must not be older than what the topic keeps. */
+static bool too_old(struct network *n)
 {
-    const struct generate *g = n->options;
-    struct sender_totals totals;
-    int failed;
+    return n->options->times == TIMES_SIMULATED &&
+           sender_check_age(n->run.sender, n->start_ms) != 0;
+}
 
-    n->sender = sender_open(&g->output);
-    if (n->sender == NULL)
-        return EXIT_CONFIG;
+static void begin(struct network *n)
+{
+    const struct span *span = &n->options->run.span;
+
     n->broken.value = must(malloc(BROKEN_BYTES_MAX + SCAN_JSON_MAX));
-    n->scans_unplanned = g->scans;
-    set_clocks(n);
+    n->scans_unplanned = n->options->scans;
+    n->worker = (uint64_t)span->worker;
+    n->workers = span->workers > 0 ? (uint64_t)span->workers : 1;
     calendar_make(&n->calendar);
-    stop_on_signals();
-    pace_begin(&n->pace, g->speed > 0 ? 0 : g->rate, g->seconds, g->output.quiet);
-    failed = run_network(n) != 0;
-    failed |= sender_flush(n->sender) != 0;
-    pace_end(&n->pace, n->sender);
-    totals = sender_totals(n->sender);
-    if (!g->output.quiet)
-        summary_print("generate", &totals);
-    if (g->output.json)
-        print_json(n, &totals);
-    calendar_free(&n->calendar);
-    free(n->broken.value);
-    sender_close(n->sender);
-    return failed ? EXIT_FAILED : EXIT_DONE;
+}
+
+int generate_run(struct generate *g)
+{
+    struct network *n = must(calloc(1, sizeof *n));
+    int result = run_open(&n->run, &g->run);
+    bool failed;
+
+    n->options = g;
+    if (result == EXIT_DONE) {
+        world_make(&n->world, g->nature.seed);
+        begin(n);
+        set_clocks(n);
+        failed = too_old(n);
+        run_begin(&n->run);
+        if (!failed)
+            failed = run_network(n) != 0;
+        result = run_end(&n->run, "generate", failed, print_more, n);
+        calendar_free(&n->calendar);
+        free(n->broken.value);
+    }
+    free(n);
+    return result;
 }
 
 int generate_main(int argc, char **argv)
 {
     static struct generate options;
-    static struct network  network = {.options = &options};
+    static struct world world;
     int result = generate_options(&options, argc, argv);
 
     if (result != 0)
         return result > 0 ? EXIT_DONE : EXIT_USAGE;
-    world_make(&network.world, options.nature.seed);
-    if (options.csv_facilities != NULL &&
-        write_facilities(&network.world, options.csv_facilities) != 0)
+    world_make(&world, options.nature.seed);
+    if (options.csv_facilities != NULL && write_facilities(&world, options.csv_facilities) != 0)
         return EXIT_FAILED;
-    if (options.scans == 0)
-        return EXIT_DONE;
-    if (output_complete(&options.output) != 0)
-        return EXIT_CONFIG;
-    return run(&network);
+    return options.scans == 0 ? EXIT_DONE : generate_run(&options);
 }

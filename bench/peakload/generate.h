@@ -3,7 +3,7 @@
 #define PEAKLOAD_GENERATE_H
 
 #include "bench/peakload/life.h"
-#include "bench/peakload/output.h"
+#include "bench/peakload/run.h"
 
 enum { SCANS_PER_PARCEL = 12 };
 
@@ -14,15 +14,14 @@ enum times {
 };
 
 struct generate {
-    struct output output;
+    struct run_options run;
     struct nature nature;
     const char   *csv_facilities;      /* NULL = not wanted                                  */
     enum times    times;
     int64_t       scans, parcels;      /* -1 = without end                                   */
     int64_t       alive;               /* parcels under way at once; 0 = choose              */
     int64_t       start_ms;            /* of the simulated clock; 0 = choose                 */
-    double        rate, speed;         /* 0 = as fast as possible; 0 = not by the clock      */
-    double        seconds;             /* 0 = without end                                    */
+    double        speed;               /* 0 = not by the clock                               */
     double        broken;              /* share of all messages                              */
 };
 
@@ -31,5 +30,9 @@ int generate_options(struct generate *, int argc, char **argv);
 
 /* The command.  Returns an exit code. */
 int generate_main(int argc, char **argv);
+
+/* A run with these options: the network made, everything sent and measured.  Returns an exit
+ * code. */
+int generate_run(struct generate *);
 
 #endif

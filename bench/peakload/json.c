@@ -205,6 +205,37 @@ int json_integer(struct json_value v, long long *value)
     return *end == '\0' ? 0 : -1;
 }
 
+/* Bytes of the character at p, 0 = none: RFC 3629's table. */
+static size_t character_length(const unsigned char *p, size_t left)
+{
+    size_t more = *p < 0x80 ? 0 : *p < 0xc2 ? 9 : *p < 0xe0 ? 1 : *p < 0xf0 ? 2 : *p < 0xf5 ? 3 : 9;
+
+    if (more >= left)
+        return 0;
+    if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
+        (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
+        return 0;
+    for (size_t i = 1; i <= more; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return more + 1;
+}
+
+bool json_is_utf8(const char *bytes, size_t length)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+
+    while (length > 0) {
+        size_t step = character_length(p, length);
+
+        if (step == 0)
+            return false;
+        p += step;
+        length -= step;
+    }
+    return true;
+}
+
 bool json_is(struct json_value v, const char *literal)
 {
     return v.length == strlen(literal) && memcmp(v.text, literal, v.length) == 0;

@@ -26,6 +26,9 @@ int json_unescape(struct json_value, char *out, size_t *length);
 /* 0, or -1: not a whole number. */
 int json_integer(struct json_value, long long *);
 
+/* Whether the bytes are UTF-8: none overlong, no surrogates. */
+bool json_is_utf8(const char *bytes, size_t length);
+
 bool json_is(struct json_value, const char *literal);
 
 /* Writes bytes as a JSON text with its quotes: what json_unescape reads.  As kcat does, bytes

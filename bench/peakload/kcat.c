@@ -4,15 +4,44 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/peakload/base64.h"
 #include "bench/peakload/json.h"
 #include "bench/peakload/say.h"
 
-static void put_or_null(FILE *out, const char *bytes, size_t length)
+static void put_base64(FILE *out, const void *bytes, size_t length)
 {
+    char *text = must(malloc(BASE64_ROOM(length)));
+
+    base64_write(text, bytes, length);
+    fprintf(out, "\"%s\"", text);
+    free(text);
+}
+
+/* A member: NAME, or NAME_base64 where the bytes are no text. */
+static void put_member(FILE *out, const char *name, const void *bytes, size_t length)
+{
+    bool text = bytes == NULL || json_is_utf8(bytes, length);
+
+    fprintf(out, ",\"%s%s\":", name, text ? "" : "_base64");
     if (bytes == NULL)
         fputs("null", out);
-    else
+    else if (text)
         json_put_text(out, bytes, length);
+    else
+        put_base64(out, bytes, length);
+}
+
+static void put_header_value(FILE *out, const struct header *h)
+{
+    if (h->value == NULL) {
+        fputs("null", out);
+    } else if (json_is_utf8(h->value, h->length)) {
+        json_put_text(out, h->value, h->length);
+    } else {
+        fputs("{\"base64\":", out);
+        put_base64(out, h->value, h->length);
+        fputc('}', out);
+    }
 }
 
 int kcat_write(FILE *out, const char *topic, int32_t partition, int64_t offset,
@@ -25,12 +54,12 @@ int kcat_write(FILE *out, const char *topic, int32_t partition, int64_t offset,
         fputs(i == 0 ? ",\"headers\":[" : ",", out);
         json_put_text(out, m->header[i].name, m->header[i].name_length);
         fputc(',', out);
-        put_or_null(out, m->header[i].value, m->header[i].length);
+        put_header_value(out, &m->header[i]);
     }
-    fputs(m->headers > 0 ? "],\"key\":" : ",\"key\":", out);
-    put_or_null(out, m->key, m->key_length);
-    fputs(",\"payload\":", out);
-    put_or_null(out, m->value, m->length);
+    if (m->headers > 0)
+        fputc(']', out);
+    put_member(out, "key", m->key, m->key_length);
+    put_member(out, "payload", m->value, m->length);
     fputs("}\n", out);
     return ferror(out) ? -1 : 0;
 }
@@ -54,12 +83,52 @@ static const char *take_bytes(struct kcat *k, struct json_value v, size_t *lengt
     return at;
 }
 
+/* Bytes that were written as base64. */
+static const char *take_base64(struct kcat *k, struct json_value v, size_t *length)
+{
+    char *at = k->text + k->used;
+
+    *length = 0;
+    if (v.length < 2 || v.text[0] != '"' ||
+        base64_read(at, length, v.text + 1, v.length - 2) != 0)
+        k->fault = "not base64";
+    k->used += *length + 1;
+    return at;
+}
+
+struct boxed {
+    struct kcat *k;
+    const char *bytes;           /* NULL = no base64 inside */
+    size_t length;
+};
+
+static int take_boxed(void *self, struct json_value name, struct json_value value)
+{
+    struct boxed *b = self;
+
+    if (json_is(name, "base64"))
+        b->bytes = take_base64(b->k, value, &b->length);
+    return 0;
+}
+
+/* A header's value: a text, or {"base64":"…"}. */
+static const char *take_header_value(struct kcat *k, struct json_value v, size_t *length)
+{
+    struct boxed b = {k, NULL, 0};
+
+    if (v.text[0] != '{' || json_each(v.text, v.length, take_boxed, &b) != 0 || b.bytes == NULL)
+        return take_bytes(k, v, length);
+    *length = b.length;
+    return b.bytes;
+}
+
 /* Headers are a flat list: name, value, name, value. */
 static int take_header(void *self, struct json_value name, struct json_value value)
 {
     struct kcat *k = self;
     size_t length;
-    const char *bytes = take_bytes(k, value, &length);
+    const char *bytes = k->header_name == NULL ? take_bytes(k, value, &length)
+                                               : take_header_value(k, value, &length);
 
     (void)name;
     if (k->header_name == NULL) {
@@ -100,6 +169,10 @@ static int take_member(void *self, struct json_value name, struct json_value val
         k->message.key = take_bytes(k, value, &k->message.key_length);
     } else if (json_is(name, "payload")) {
         k->message.value = take_bytes(k, value, &k->message.length);
+    } else if (json_is(name, "key_base64")) {
+        k->message.key = take_base64(k, value, &k->message.key_length);
+    } else if (json_is(name, "payload_base64")) {
+        k->message.value = take_base64(k, value, &k->message.length);
     } else if (json_is(name, "ts")) {
         return take_number(k, value, &k->message.kafka_ms, "ts is no number");
     } else if (json_is(name, "partition")) {

@@ -2,6 +2,9 @@
  *
  *   {"topic":"scans","partition":3,"offset":17,"tstype":"create","ts":1762790400000,
  *    "broker":0,"headers":["name","value"],"key":"ZT1","payload":"{\"parcel\":…}"}
+ *
+ * Bytes that are no UTF-8 stand as base64, which kcat does not know: "key_base64",
+ * "payload_base64", and {"base64":"…"} as a header's value.
  */
 #ifndef PEAKLOAD_KCAT_H
 #define PEAKLOAD_KCAT_H

@@ -6,82 +6,67 @@
 #include <string.h>
 
 #include "bench/peakload/say.h"
-#include "bench/peakload/times.h"
 #include "bench/peakload/yaml.h"
 
 enum { NAME_MAX_BYTES = 256 };
 
-int option_integer(const char *name, const char *text, int64_t from, int64_t to, int64_t *value)
-{
-    char *end;
-    long long read = strtoll(text, &end, 10);
-
-    if (end == text || *end != '\0' || read < from || read > to)
-        return say("--%s %s: want a whole number from %lld to %lld", name, text, (long long)from,
-                   (long long)to);
-    *value = read;
-    return 0;
-}
-
-int option_real(const char *name, const char *text, double from, double to, double *value)
-{
-    char  *end;
-    double read = strtod(text, &end);
-
-    if (end == text || *end != '\0' || !(read >= from) || !(read <= to))
-        return say("--%s %s: want a number from %g to %g", name, text, from, to);
-    *value = read;
-    return 0;
-}
-
-int option_duration(const char *name, const char *text, int64_t *ms)
-{
-    if (duration_read(text, ms) != 0)
-        return say("--%s %s: want a duration (90, 90s, 15m, 12h, 3d)", name, text);
-    return 0;
-}
-
-int output_set(struct output *o, const char *name, size_t name_length, const char *value)
+static int add_setting(struct output *o, const char *name, size_t name_length, const char *value,
+                       enum scope scope)
 {
     if (o->settings == SETTINGS_MAX)
         return say("more than %d librdkafka settings", SETTINGS_MAX);
     o->setting[o->settings++] =
-        (struct setting) {must(strndup(name, name_length)), must(strdup(value))};
+        (struct setting) {must(strndup(name, name_length)), must(strdup(value)), scope};
     return 0;
 }
 
-static int set_pair(struct output *o, const char *pair)
+static int take_pair(void *self, const char *pair)
 {
     const char *equals = strchr(pair, '=');
 
     if (equals == NULL || equals == pair)
         return say("-X %s: want NAME=VALUE", pair);
-    return output_set(o, pair, (size_t)(equals - pair), equals + 1);
+    return add_setting(self, pair, (size_t)(equals - pair), equals + 1, SCOPE_BOTH);
 }
 
-int output_option(struct output *o, int code, const char *argument)
+static int take_stdout(void *self, const char *text)
 {
-    int64_t value;
-
-    switch (code) {
-    case OUTPUT_BROKERS: o->brokers = argument; return 1;
-    case OUTPUT_TOPIC: o->topic = argument; return 1;
-    case OUTPUT_CONFIG: o->config = argument; return 1;
-    case OUTPUT_STDOUT: o->sink = SINK_STDOUT; return 1;
-    case OUTPUT_NULL: o->sink = SINK_NULL; return 1;
-    case OUTPUT_JSON: o->json = true; return 1;
-    case OUTPUT_QUIET: o->quiet = true; return 1;
-    case OUTPUT_PARTITIONS:
-        if (option_integer("partitions", argument, 1, 100000, &value) != 0)
-            return -1;
-        o->partitions = (int32_t)value;
-        return 1;
-    case 'X':
-        return set_pair(o, argument) == 0 ? 1 : -1;
-    default:
-        return 0;
-    }
+    (void)text;
+    ((struct output *)self)->sink = SINK_STDOUT;
+    return 0;
 }
+
+static int take_null(void *self, const char *text)
+{
+    (void)text;
+    ((struct output *)self)->sink = SINK_NULL;
+    return 0;
+}
+
+#define AT(field) offsetof(struct output, field)
+
+const struct option_row output_rows[OUTPUT_ROWS] = {
+    {OPTION_HEADING, "Kafka, and what is said:", NULL, NULL, 0, 0, 0, NULL},
+    {OPTION_TEXT, "brokers", "HOST:PORT[,…]", "Kafka (default localhost:9092)", AT(brokers), 0, 0,
+     NULL},
+    {OPTION_TEXT, "topic", "NAME", "default scans", AT(topic), 0, 0, NULL},
+    {OPTION_TEXT, "config", "FILE",
+     "YAML: kafka.brokers, kafka.topics, kafka.group, redis.address, and a block\n"
+     "rdkafka: of librdkafka settings (TLS, SASL); peakline's own will do", AT(config), 0, 0, NULL},
+    {OPTION_OTHER, "X", "NAME=VALUE", "a librdkafka setting", 0, 0, 0, take_pair},
+    {OPTION_FLAG, "json", NULL,
+     "ends with one JSON object on standard output (with --stdout: on\nstandard error)",
+     AT(json), 0, 0, NULL},
+    {OPTION_FLAG, "quiet", NULL, "neither progress nor summary", AT(quiet), 0, 0, NULL},
+};
+
+const struct option_row output_place_rows[OUTPUT_PLACE_ROWS] = {
+    {OPTION_OTHER, "stdout", NULL, "JSON lines as `kcat -J` writes them, instead of Kafka", 0, 0, 0,
+     take_stdout},
+    {OPTION_OTHER, "null", NULL, "nowhere: what making the messages costs", 0, 0, 0, take_null},
+    {OPTION_INTEGER, "partitions", "N", "with --stdout or --null (default 12); Kafka is asked",
+     AT(partitions), 1, 100000, NULL},
+};
 
 /* Replaces ${NAME} by the environment's.  NULL having said why; owns: the caller. */
 static char *expand(const struct yaml *y, const yaml_node_t *node)
@@ -115,21 +100,19 @@ static char *expand(const struct yaml *y, const yaml_node_t *node)
     return whole;
 }
 
-/* One setting of the file.  `consumer.X` is for peakline, `producer.X` for us too. */
+/* One setting of the file, `producer.NAME` and `consumer.NAME` being for one kind of client. */
 static int set_from_file(struct output *o, struct yaml *y, const yaml_node_t *node,
                          const char *name)
 {
-    char *value;
+    enum scope scope = strncmp(name, "consumer.", 9) == 0 ? SCOPE_CONSUMER
+                     : strncmp(name, "producer.", 9) == 0 ? SCOPE_PRODUCER : SCOPE_BOTH;
+    char *value = expand(y, node);
     int   result;
 
-    if (strncmp(name, "consumer.", 9) == 0)
-        return 0;
-    if (strncmp(name, "producer.", 9) == 0)
-        name += 9;
-    value = expand(y, node);
     if (value == NULL)
         return -1;
-    result = output_set(o, name, strlen(name), value);
+    name += scope == SCOPE_BOTH ? 0 : 9;
+    result = add_setting(o, name, strlen(name), value, scope);
     free(value);
     return result;
 }
@@ -167,23 +150,44 @@ static int take_text(struct yaml *y, const yaml_node_t *node, const char **targe
     return *target == NULL ? -1 : 0;
 }
 
+/* What the file says and the command line did not. */
+static int take_names(struct output *o, struct yaml *y)
+{
+    yaml_node_t *kafka = yaml_get(y, y->root, "kafka"), *topics = yaml_get(y, kafka, "topics");
+    yaml_node_t *redis = yaml_get(y, y->root, "redis");
+    const struct { yaml_node_t *block; const char *name; const char **target; } names[] = {
+        {kafka, "brokers", &o->brokers}, {kafka, "group", &o->group},
+        {topics, "scans", &o->topic}, {topics, "alerts", &o->alerts}, {topics, "etas", &o->etas},
+        {topics, "dead_letters", &o->dead_letters},
+        {redis, "address", &o->redis}, {redis, "user", &o->redis_user},
+        {redis, "password", &o->redis_password}};
+    int result = 0;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        result |= take_text(y, yaml_get(y, names[i].block, names[i].name), names[i].target);
+    return result;
+}
+
 static int read_file(struct output *o)
 {
     struct yaml  y;
-    yaml_node_t *kafka, *block;
+    yaml_node_t *block;
     int result;
 
     if (yaml_open(&y, o->config) != 0)
         return -1;
-    kafka = yaml_get(&y, y.root, "kafka");
     block = yaml_get(&y, y.root, "rdkafka");
-    result = take_text(&y, yaml_get(&y, kafka, "brokers"), &o->brokers);
-    if (result == 0)
-        result = take_text(&y, yaml_get(&y, yaml_get(&y, kafka, "topics"), "scans"), &o->topic);
+    result = take_names(o, &y);
     if (result == 0 && block != NULL)
         result = set_block(o, &y, block, "");
     yaml_close(&y);
     return result;
+}
+
+static void default_to(const char **target, const char *text)
+{
+    if (*target == NULL)
+        *target = text;
 }
 
 int output_complete(struct output *o)
@@ -200,10 +204,12 @@ int output_complete(struct output *o)
         return say("more than %d librdkafka settings", SETTINGS_MAX);
     memcpy(o->setting + o->settings, said, sizeof said[0] * (size_t)count);
     o->settings += count;
-    if (o->brokers == NULL)
-        o->brokers = "localhost:9092";
-    if (o->topic == NULL)
-        o->topic = "scans";
+    default_to(&o->brokers, "localhost:9092");
+    default_to(&o->topic, "scans");
+    default_to(&o->alerts, "alerts");
+    default_to(&o->etas, "etas");
+    default_to(&o->dead_letters, "dead-letters");
+    default_to(&o->group, "peakline");
     if (o->partitions == 0)
         o->partitions = 12;
     return 0;

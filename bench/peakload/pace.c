@@ -2,9 +2,11 @@
 #include "bench/peakload/pace.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/peakload/say.h"
 #include "bench/peakload/times.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -27,10 +29,56 @@ void stop_on_signals(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-void pace_begin(struct pace *p, double per_s, double seconds, bool quiet)
+static int take_begin(void *self, const char *text)
 {
-    *p = (struct pace) {.per_s = per_s, .begun_ns = monotonic_ns(), .now_ms = wall_ms()};
-    p->end_ns = seconds > 0 ? p->begun_ns + (uint64_t)(seconds * (double)SECOND_NS) : UINT64_MAX;
+    if (time_read(text, strlen(text), 0, &((struct span *)self)->begin_ms) != 0)
+        return say("--begin %s: want a time as 2025-11-11T00:00:00+08:00", text);
+    return 0;
+}
+
+static int take_worker(void *self, const char *text)
+{
+    struct span *s = self;
+    long long one, of;
+    char rest;
+
+    if (sscanf(text, "%lld/%lld%c", &one, &of, &rest) != 2 || one < 1 || of < one || of > 1000)
+        return say("--worker %s: want I/N, as 1/4 … 4/4", text);
+    s->worker = one - 1;
+    s->workers = of;
+    return 0;
+}
+
+const struct option_row span_rows[SPAN_ROWS] = {
+    {OPTION_REAL, "seconds", "S", "stops after S seconds, whatever is under way",
+     offsetof(struct span, seconds), 0.001, 1e9, NULL},
+    {OPTION_OTHER, "begin", "TIME", "sends nothing before TIME: the common start of several "
+     "workers", 0, 0, 0, take_begin},
+    {OPTION_OTHER, "worker", "I/N", "this one is the I-th of N: it takes its share of parcels and "
+     "rate", 0, 0, 0, take_worker},
+};
+
+static void wait_for_begin(int64_t begin_ms)
+{
+    while (!stop_wanted && wall_ms() < begin_ms) {
+        int64_t left_ms = begin_ms - wall_ms(), nap_ms = left_ms < 20 ? left_ms : 20;
+        struct timespec t = {0, (long)nap_ms * 1000000};
+
+        nanosleep(&t, NULL);
+    }
+}
+
+void pace_begin(struct pace *p, struct schedule *schedule, const struct span *span, bool quiet)
+{
+    double lasts = schedule_lasts(schedule);
+
+    wait_for_begin(span->begin_ms);
+    *p = (struct pace) {.schedule = schedule, .begun_ns = monotonic_ns(), .begun_us = wall_us(),
+                        .share = 1 / (double)(span->workers > 0 ? span->workers : 1)};
+    p->now_ms = p->begun_us / 1000;
+    if (span->seconds > 0 && (lasts <= 0 || span->seconds < lasts))
+        lasts = span->seconds;
+    p->end_ns = lasts > 0 ? p->begun_ns + (uint64_t)(lasts * (double)SECOND_NS) : UINT64_MAX;
     p->shown_ns = p->begun_ns;
     p->shows = !quiet && isatty(STDERR_FILENO);
 }
@@ -65,6 +113,11 @@ static void nap(struct sender *s, uint64_t ns)
     nanosleep(&t, NULL);
 }
 
+static double due_by(const struct pace *p, uint64_t now)
+{
+    return schedule_count(p->schedule, (double)(now - p->begun_ns) / 1e9) * p->share;
+}
+
 bool pace_slow(struct pace *p, struct sender *s)
 {
     uint64_t now, due;
@@ -74,17 +127,17 @@ bool pace_slow(struct pace *p, struct sender *s)
             p->done--;
             return false;
         }
-        if (p->per_s <= 0) {
+        if (p->by_clock || !schedule_is_open(p->schedule)) {
             p->allowed = p->done + LOOK_EVERY;
             return true;
         }
-        due = (uint64_t)((double)(now - p->begun_ns) * p->per_s / (double)SECOND_NS);
+        due = (uint64_t)due_by(p, now);
         if (due >= p->done) {
             /* Behind, the backlog is sent in small lots, so that now_ms stays fresh. */
             p->allowed = due < p->done + LOOK_EVERY ? due : p->done + LOOK_EVERY;
             return true;
         }
-        nap(s, (uint64_t)((double)SECOND_NS / p->per_s));
+        nap(s, NAP_NS);
     }
 }
 
@@ -92,12 +145,35 @@ bool pace_until(struct pace *p, struct sender *s, uint64_t ns)
 {
     uint64_t now;
 
+    p->by_clock = true;
+    p->due_ns = ns;
     while (look(p, s, &now)) {
         if (now - p->begun_ns >= ns)
             return true;
         nap(s, p->begun_ns + ns - now);
     }
     return false;
+}
+
+int64_t pace_intended_us(struct pace *p)
+{
+    if (p->by_clock)
+        return p->begun_us + (int64_t)(p->due_ns / 1000);
+    if (!schedule_is_open(p->schedule))
+        return 0;
+    return p->begun_us +
+           (int64_t)(schedule_due(p->schedule, (double)(p->done - 1) / p->share) * 1e6);
+}
+
+double pace_slip(const struct pace *p)
+{
+    uint64_t now = monotonic_ns();
+    double due;
+
+    if (p->by_clock || !schedule_is_open(p->schedule))
+        return 0;
+    due = due_by(p, now < p->end_ns ? now : p->end_ns);
+    return due > (double)p->done + 1 ? 1 - (double)p->done / due : 0;
 }
 
 void pace_end(struct pace *p, struct sender *s)

@@ -24,16 +24,25 @@ static int64_t event_ms(const struct message *m)
     return ms;
 }
 
+/* Whether the scan's own time is of any use here: finding it costs a look at every member. */
+static bool wants_event(const struct replaying *r, const struct message *m)
+{
+    return r->options->stamps == STAMPS_EVENT || reshape_wants_times(r->reshape) ||
+           (r->options->speed > 0 && m->kafka_ms < 0);
+}
+
 /* Sent again under the same key and headers.  -1 having said why, 1: stop. */
 static int send_again(struct replaying *r, const struct kcat *k)
 {
     struct message m = k->message;
-    bool wants_event = r->options->stamps == STAMPS_EVENT ||
-                       (r->options->speed > 0 && m.kafka_ms < 0);
+    int64_t recorded_ms = m.kafka_ms;
 
+    if (recorded_ms >= 0 &&
+        (recorded_ms < r->options->from_ms || recorded_ms >= r->options->to_ms))
+        return 0;
     if (m.key != NULL && !r->options->recorded_partitions)
         m.partition = -1;
-    return replay_send(r, &m, m.kafka_ms, wants_event ? event_ms(&m) : -1);
+    return replay_send(r, &m, recorded_ms, wants_event(r, &m) ? event_ms(&m) : -1);
 }
 
 int replay_kcat(struct replaying *r)

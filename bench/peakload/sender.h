@@ -22,7 +22,8 @@ enum { HEADERS_MAX = 64 };
 struct message {
     const void *key, *value;  /* NULL = null */
     size_t      key_length, length;
-    int64_t     kafka_ms;
+    int64_t     kafka_ms;     /* -1 = the moment it is sent */
+    int64_t     intended_us;  /* when it was due, Unix µs; 0 = not measured */
     int32_t     partition;    /* -1 = the key's home, or any without a key */
     int         headers;
     const struct header *header;
@@ -34,8 +35,14 @@ struct sender_totals {
     uint64_t wall_ns;
 };
 
-/* Connects and asks for the topic's partitions.  NULL having said why. */
-struct sender *sender_open(const struct output *);
+/* Connects and asks for the topic's partitions.  Every probe_every-th message with a due time
+ * carries it in a header and is reported to `watch` (NULL: none).  NULL having said why. */
+struct watch;
+struct sender *sender_open(const struct output *, struct watch *, int64_t probe_every);
+
+/* Whether messages stamped `oldest_ms` would stay: the topic's retention is asked.  0, or -1
+ * having said why not. */
+int sender_check_age(struct sender *, int64_t oldest_ms);
 
 int32_t sender_partitions(const struct sender *);
 

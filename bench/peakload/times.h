@@ -23,6 +23,7 @@ int zone_read(const char *text, int *zone_minutes);
 int duration_read(const char *text, int64_t *ms);
 
 int64_t  wall_ms(void);        /* Unix time now */
+int64_t  wall_us(void);
 uint64_t monotonic_ns(void);
 
 #endif
