@@ -53,8 +53,8 @@ static int take_fault(void *self, const char *text)
 const struct option_row fault_rows[FAULT_ROWS] = {
     {OPTION_HEADING, "What goes wrong (of messages; skew and offline: of devices):", NULL, NULL, 0,
      0, 0, NULL},
-    {OPTION_OTHER, "fault", "NAME=SHARE", "repeats, disorder (overtaken by up to 100), late, broken "
-     "(no scans),\nskew (clocks n x 30 min off), offline (silent, then a flood)", 0, 0, 0,
+    {OPTION_OTHER, "fault", "NAME=SHARE", "repeats, disorder (overtaken by up to 100), late, "
+     "broken (no scans),\nskew (clocks n x 30 min off), offline (silent, then a flood)", 0, 0, 0,
      take_fault},
     {OPTION_INTEGER, "late-by", "N", "late is so many messages (default 20000)", AT(late_by), 1,
      OPTION_MANY, NULL},
@@ -257,7 +257,8 @@ static int send_broken(struct faults *f, int64_t kafka_ms)
 /* When the message's device is back: 0 = it is not away. */
 static uint64_t away_until(struct faults *f, const struct message *m)
 {
-    uint64_t away = (uint64_t)(f->options->offline_for > 0 ? f->options->offline_for : DEFAULT_HOLD);
+    int64_t  wanted = f->options->offline_for;
+    uint64_t away = wanted > 0 ? (uint64_t)wanted : DEFAULT_HOLD;
     uint64_t window = f->count / away, device;
     struct random r;
 

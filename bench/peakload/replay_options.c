@@ -72,8 +72,8 @@ static const struct option_row what_rows[] = {
 
 static const struct option_row how_rows[] = {
     {OPTION_HEADING, "How:", NULL, NULL, 0, 0, 0, NULL},
-    {OPTION_REAL, "speed", "X", "the recording's intervals, X times faster: by Kafka timestamp, or\n"
-     "by event time", AT(speed), 0.001, 1e9, NULL},
+    {OPTION_REAL, "speed", "X", "the recording's intervals, X times faster: by Kafka timestamp,\n"
+     "or by event time", AT(speed), 0.001, 1e9, NULL},
     {OPTION_OTHER, "timestamps", "KIND", "Kafka's: now (default), event (the scan's own) or "
      "recorded, which\nwants a topic that keeps messages so old", 0, 0, 0, take_stamps},
     {OPTION_FLAG, "partitions-as-recorded", NULL, "instead of by key", AT(recorded_partitions), 0,

@@ -377,11 +377,13 @@ void watch_print_json(struct watch *w, FILE *out, double slip)
     for (int i = 0; i < METERS; i++) {
         const struct histogram *h = &w->gauge[i].total;
 
-        fprintf(out, ",\"%s\":{\"count\":%lld,\"mean_ms\":%.3f,\"p50_ms\":%.3f,\"p90_ms\":%.3f,"
-                "\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"max_ms\":%.3f}", meter_names[i],
+        fprintf(out, "%s\"%s\":{\"count\":%lld,\"mean_ms\":%.3f,\"p50_ms\":%.3f,\"p90_ms\":%.3f,"
+                "\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"max_ms\":%.3f}",
+                i == 0 ? ",\"latency\":{" : ",", meter_names[i],
                 (long long)h->count, histogram_mean(h) / 1e6, ms_at(h, 0.5), ms_at(h, 0.9),
                 ms_at(h, 0.99), ms_at(h, 0.999), ms_at(h, 1));
     }
+    fputc('}', out);
 }
 
 void watch_close(struct watch *w)
