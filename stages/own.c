@@ -38,7 +38,7 @@ static void state_create(const struct track *t, struct partition *p)
     };
 
     p->table = table_create(PARCELS_EXPECTED);
-    p->names = names_create();
+    settings.names = p->names = names_create();
     p->model = model_create(&settings);
     p->etas = t->coalesce_lag > 0 ? eta_queue_create() : NULL;
     CHECK(p->table != NULL && p->names != NULL && p->model != NULL);

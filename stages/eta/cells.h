@@ -36,6 +36,7 @@ struct model {
     uint32_t magic;
     uint32_t cells_max, step_s;
     double   shrink;
+    const struct names *names; /* of destinations, for their areas                          */
     uint32_t count, size;   /* cells in use and allocated; the first FAMILIES are global      */
     uint32_t slots_mask, slots_shift; /* their number less one; 64 - its logarithm           */
     uint32_t pruned_hour;   /* hour of the last pruning: part of the state, field "m"          */
@@ -58,8 +59,8 @@ struct moment {
 /* Weights at that second. */
 struct moment moment_of(const struct model *, uint32_t now_s);
 
-/* A cell at each level.  From the top: always 1, family, level, service, code, destination,
- * place. */
+/* A cell at each level.  From the top: always 1, family, level, service, code, destination's
+ * area, place. */
 static inline void keys_of(enum model_family family, struct model_key k,
                            uint64_t keys[MODEL_LEVELS])
 {
@@ -77,6 +78,14 @@ uint32_t cell_find(const struct model *, uint64_t key);
 uint32_t cell_create(struct model *, uint64_t key, uint32_t now_s);
 /* Room for `size` cells.  Only at creation, and while more is restored than cells_max. */
 void     cells_resize(struct model *, uint32_t size);
+
+/* A destination as keys have it. */
+static inline struct model_key key_in(const struct model *m, struct model_key key)
+{
+    if (m->names != NULL)
+        key.dest = names_area(m->names, key.dest);
+    return key;
+}
 
 static inline void cell_mark(struct model *m, uint32_t cell)
 {

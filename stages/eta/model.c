@@ -128,6 +128,7 @@ struct model *model_create(const struct model_settings *settings)
     m->cells_max = settings->cells_max;
     m->step_s = settings->half_life_s / STEPS;
     m->shrink = settings->shrink;
+    m->names = settings->names;
     double weight = UNIT;
     for (int i = 0; i < STEPS; i++, weight *= STEP_GROWTH)
         m->weights[i] = (uint16_t)(weight + 0.5);
@@ -311,7 +312,7 @@ static inline void cells_locate(struct model *m, enum model_family family,
     uint32_t levels = levels_of(sample->key);
     uint64_t keys[MODEL_LEVELS];
 
-    keys_of(family, sample->key, keys);
+    keys_of(family, key_in(m, sample->key), keys);
     l->bucket = bucket_of(sample->seconds);
     l->noise = sample->seconds * 0x9E3779B1u ^ now_s * 0x85EBCA77u;
     for (uint32_t level = 1, parent = family; level < MODEL_LEVELS; level++) {
@@ -379,7 +380,7 @@ void model_prefetch(const struct model *m, enum model_family family, struct mode
 {
     uint64_t keys[MODEL_LEVELS];
 
-    keys_of(family, key, keys);
+    keys_of(family, key_in(m, key), keys);
     for (uint32_t level = 2; level < levels_of(key); level++) {
         uint64_t    hash = hash_of(keys[level]);
         uint32_t    cell = (m->slots[hash >> m->slots_shift] ^ tag_of(m, hash)) - 1;
@@ -404,7 +405,7 @@ void blend_make(const struct model *m, enum model_family family, struct model_ke
     uint64_t      keys[MODEL_LEVELS];
 
     CHECK_MAGIC(m, MODEL_MAGIC);
-    keys_of(family, key, keys);
+    keys_of(family, key_in(m, key), keys);
     *answer = (struct quantiles) {.known = histogram_total(&m->cells[family].h) > 0};
     while (answer->known && level > 0 && left >= negligible) {
         uint32_t cell = --level == 0 ? (uint32_t)family : find(m, keys[level]);

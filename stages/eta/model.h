@@ -3,7 +3,7 @@
  *
  * Two families: time REMAINING from a scan to the parcel's arrival (DELIVERED or STATION_IN,
  * whichever is first), and DWELL, the time until the next physical scan.  Levels:
- * global → (service, code) → (code, destination) → (place, code, destination).  A level's
+ * global → (service, code) → (code, area of the destination) → (place, code, area).  A level's
  * distribution is its own counts plus its parent's distribution counted as `shrink`
  * samples (10): measured, that beats falling back at a sample count by 7 % of MAE.
  * A finer cell is made once its parent has that many; coarse levels of which an answer would
@@ -29,6 +29,7 @@ struct model_settings {
                                  coldest have been dropped (their parents have learned them) */
     uint32_t half_life_s;     /* weight of a sample halves in this time                     */
     double   shrink;          /* the parent's distribution counts as so many samples          */
+    const struct names *names; /* whose areas destinations stand for; NULL: each for itself    */
 };
 
 struct model_key {

@@ -16,11 +16,12 @@
 #include "pipeline/error.h"
 
 enum { NAME_KINDS = 2, BLOCK_NAMES = 1024, BLOCKS_MAX = (NAMES_MAX + 1) / BLOCK_NAMES };
-enum { SLOTS_FIRST = 256 };
+enum { SLOTS_FIRST = 256, AREA_LENGTH = 3 };
 
 struct name {
-    uint8_t length;                     /* 0: this id was never given */
-    char    text[NAME_LENGTH_MAX + 1];
+    uint32_t area;
+    uint8_t  length;                    /* 0: this id was never given */
+    char     text[NAME_LENGTH_MAX + 1];
 };
 
 struct slot {
@@ -88,6 +89,15 @@ static struct name *name_at(const struct dictionary *d, name_id id)
     return &d->blocks[id / BLOCK_NAMES][id % BLOCK_NAMES];
 }
 
+static uint32_t area_of(const char *text, size_t length)
+{
+    size_t first = length > 2 * AREA_LENGTH ? length - AREA_LENGTH
+                 : length > AREA_LENGTH     ? (size_t)AREA_LENGTH : length;
+    uint32_t area = hash_of(text, first) & NAMES_MAX;
+
+    return area != 0 ? area : 1;
+}
+
 static bool is_text(const struct name *name, const char *text, size_t length)
 {
     return name->length == length && memcmp(name->text, text, length) == 0;
@@ -137,6 +147,7 @@ static void add(struct dictionary *d, name_id id, uint32_t hash32, const char *t
         *block = zeroed(BLOCK_NAMES, sizeof **block);
     struct name *name = name_at(d, id);
 
+    name->area = area_of(text, length);
     name->length = (uint8_t)length;
     memcpy(name->text, text, length);
     *find_slot(d, hash32, text, length) = (struct slot) {.hash32 = hash32, .id = id};
@@ -183,6 +194,15 @@ const char *names_text(const struct names *names, enum name_kind kind, name_id i
     if (id == NAME_NONE || id > d->highest || d->blocks[id / BLOCK_NAMES] == NULL)
         return "";
     return name_at(d, id)->text;
+}
+
+uint32_t names_area(const struct names *names, name_id id)
+{
+    const struct dictionary *d = &names->kinds[NAME_PLACE];
+
+    if (id == NAME_NONE || id > d->highest || d->blocks[id / BLOCK_NAMES] == NULL)
+        return 0;
+    return name_at(d, id)->area;
 }
 
 uint32_t names_count(const struct names *names, enum name_kind kind)

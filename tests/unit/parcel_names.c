@@ -191,6 +191,30 @@ static void dirty_since_clean(void **state)
     names_destroy(names);
 }
 
+static uint32_t area(struct names *names, const char *text)
+{
+    return names_area(names, names_intern(names, NAME_PLACE, text, strlen(text)));
+}
+
+static void places_share_an_area_by_their_first_part(void **state)
+{
+    struct names *names = names_create();
+    uint32_t      here = area(names, "CAN-D2");
+
+    (void)state;
+    assert_true(here > 0 && here <= NAMES_MAX);
+    assert_int_equal(area(names, "CAN-D3"), here);
+    assert_int_equal(area(names, "CAN"), here);
+    assert_int_equal(area(names, "CAN-D"), here); /* at least three */
+    assert_int_not_equal(area(names, "SWA-D2"), here);
+    assert_int_not_equal(area(names, "CA"), here);
+    assert_int_equal(area(names, "ZIP01310"), area(names, "ZIP01999"));
+    assert_int_not_equal(area(names, "ZIP01310"), area(names, "ZIP02310"));
+    assert_int_equal(names_area(names, NAME_NONE), 0);
+    assert_int_equal(names_area(names, 5000), 0);
+    names_destroy(names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +225,7 @@ int main(void)
         cmocka_unit_test(restored_in_any_order),
         cmocka_unit_test(contradictions_are_refused),
         cmocka_unit_test(dirty_since_clean),
+        cmocka_unit_test(places_share_an_area_by_their_first_part),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
