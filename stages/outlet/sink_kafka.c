@@ -183,7 +183,8 @@ static bool send(struct sink *sink, struct shipment *shipment)
     return shipment->given == shipment->batch->count && !shipment->alone;
 }
 
-/* In order of arrival: what waits for room or for its back-off keeps later ones waiting. */
+/* In order of arrival: what waits for room or for its back-off keeps later ones waiting, and so
+ * does what has failed in part and will be sent again. */
 static void send_all(struct sink *sink, uint64_t now_ns)
 {
     for (uint32_t i = 0; i < sink->count; i++) {
@@ -191,6 +192,8 @@ static void send_all(struct sink *sink, uint64_t now_ns)
 
         bool             given = shipment->given == shipment->batch->count;
 
+        if (shipment->failed > 0)
+            return;
         if (given && !shipment->alone)
             continue;
         if (given || now_ns < shipment->due_ns || !send(sink, shipment))

@@ -242,10 +242,21 @@ static bool port_poll(void *self, struct consumer_event *event)
             found.what.low = 0;
             found.what.high = b->logs[found.what.partition].shown;
         }
+        if (found.answer && dice_fault(b->dice, FAULT_ANSWER_TWICE, 20000)) {
+            m->events[m->events_count] = found;
+            m->events[m->events_count++].due_ms += 1 + dice_roll(b->dice, 500);
+        }
         *event = found.what;
         return true;
     }
     return false;
+}
+
+/* Answers overtake each other now and then. */
+static uint32_t answer_ms(const struct broker *b)
+{
+    return 1 + dice_roll(b->dice,
+                         dice_fault(b->dice, FAULT_ANSWER_LATE, 30000) ? 3000 : 40);
 }
 
 static int port_assign(void *self, const int32_t *partitions, const int64_t *offsets, int count)
@@ -279,7 +290,7 @@ static void port_ask(void *self, int32_t partition, bool with_group)
 {
     struct member *m = self;
     const struct broker *b = m->broker;
-    struct event *event = event_add(m, CONSUMER_POSITION, 1 + dice_roll(b->dice, 40));
+    struct event *event = event_add(m, CONSUMER_POSITION, answer_ms(b));
 
     event->answer = event->fill = true;
     event->what.partition = partition;
@@ -297,11 +308,21 @@ static void port_commit(void *self, int32_t partition, int64_t offset, const cha
 {
     struct member *m = self;
     struct broker *b = m->broker;
-    struct event *event = event_add(m, CONSUMER_COMMITTED, 1 + dice_roll(b->dice, 40));
+    struct event *event = event_add(m, CONSUMER_COMMITTED, answer_ms(b));
 
     event->answer = true;
     event->what.partition = partition;
     event->what.offset = offset;
+    if (!m->expired && b->holder[partition] == m->instance &&
+        dice_fault(b->dice, FAULT_COMMIT_FENCED, 2000)) {
+        struct event answer = *event;
+
+        broker_expire(b, m->instance);
+        answer.what.error = CONSUMER_FENCED;
+        answer.life = m->life;
+        m->events[m->events_count++] = answer;
+        return;
+    }
     if (m->expired || b->holder[partition] != m->instance) {
         event->what.error = CONSUMER_FENCED;
         return;

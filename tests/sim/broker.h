@@ -7,6 +7,7 @@
 #define TESTS_SIM_BROKER_H
 
 #include "stages/intake/consumer.h"
+#include "stages/outlet/output.h"
 #include "stages/outlet/producer.h"
 #include "tests/sim/sim.h"
 
@@ -48,6 +49,7 @@ struct member {
     uint32_t       events_count;
     struct pending pending[PENDING_MAX];
     uint32_t       pending_count;
+    int64_t        due_ms[TOPICS];   /* of the last message sent to a topic: it keeps order */
     bool           fatal;
 };
 
@@ -63,6 +65,7 @@ struct broker {
     uint32_t       told_count, told_size;
     void         (*heard)(void *, struct told *);
     void         (*commits)(void *, const struct commit *);
+    void         (*resent)(void *);
     void          *ears;
 };
 

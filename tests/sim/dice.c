@@ -18,21 +18,48 @@ const char *const fault_names[FAULTS] = {
     [FAULT_ANSWER_LOST] = "answer-lost",
     [FAULT_FAILOVER] = "failover",
     [FAULT_FLUSH] = "flush",
-    [FAULT_REFUSE] = "refuse",
+    [FAULT_OOM] = "oom",
+    [FAULT_READONLY] = "readonly",
+    [FAULT_LOADING] = "loading",
     [FAULT_EVICT] = "evict",
     [FAULT_CRASH_ALL] = "crash-all",
     [FAULT_RESET] = "reset",
     [FAULT_TWINS] = "twins",
+    [FAULT_CLOCK] = "clock",
+    [FAULT_COMMIT_FENCED] = "commit-fenced",
+    [FAULT_ANSWER_LATE] = "answer-late",
+    [FAULT_ANSWER_TWICE] = "answer-twice",
+    [FAULT_ACK_ORDER] = "ack-order",
 };
 
-void complain(const char *format, ...)
+const char *const invariant_names[INVARIANTS] = {
+    [NO_LOSS] = "no loss",
+    [WATERMARK] = "watermark monotone and justified",
+    [NO_INVENTION] = "nothing invented",
+    [REPEATS] = "repeats only by replay, bounded",
+    [ORDER] = "order per parcel",
+    [FOLD] = "Redis is the fold of a prefix",
+    [FENCED] = "a fenced writer changes nothing",
+    [DEAD_LETTERS] = "dead letters and processed are the input, disjoint",
+    [COUNTERS] = "counters conserve",
+    [LIVENESS] = "liveness",
+    [RETURNED] = "memory returns",
+    [CLEAN_EXIT] = "clean exit",
+    [NOT_VACUOUS] = "not vacuous",
+    [SOUND] = "sound",
+};
+uint64_t invariant_looks[INVARIANTS];
+
+void complain(enum invariant invariant, const char *format, ...)
 {
     va_list arguments;
+    int     used;
 
     if (complaint[0] != '\0')
         return;   /* the first one is the cause */
     va_start(arguments, format);
-    vsnprintf(complaint, sizeof complaint, format, arguments);
+    used = snprintf(complaint, sizeof complaint, "[%s] ", invariant_names[invariant]);
+    vsnprintf(complaint + used, sizeof complaint - (size_t)used, format, arguments);
     va_end(arguments);
 }
 
@@ -66,6 +93,15 @@ bool dice_fault(struct dice *dice, enum fault fault, uint32_t per_million)
 {
     if (dice->healing || !(dice->faults >> fault & 1) || !dice_chance(dice, per_million))
         return false;
+    uint32_t ordinal = dice->ordinal++;
+
+    if (dice->chosen != NULL && ordinal < CHOSEN_MAX) {
+        dice->chosen->kind[ordinal] = fault;
+        dice->chosen->step[ordinal] = dice->step;
+        dice->chosen->count = ordinal + 1;
+        if (dice->chosen->no[ordinal])
+            return false;
+    }
     dice->happened[fault]++;
     return true;
 }

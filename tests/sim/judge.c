@@ -50,54 +50,90 @@ static void judge_parcel(const struct world *w, const struct expected *expected)
     int32_t partition;
 
     if (!witness_record(w->server, expected->number, &parcel, &partition)) {
-        complain("parcel %s is not in Redis", expected->number);
+        complain(NO_LOSS, "parcel %s is not in Redis", expected->number);
         return;
     }
     if (parcel.history_count != expected->count)
-        complain("parcel %s has %u scans in its history, the log has %u distinct ones",
+        complain(NO_LOSS, "parcel %s has %u scans in its history, the log has %u distinct ones",
                  expected->number, parcel.history_count, expected->count);
     for (uint32_t i = 0; i < expected->count; i++)
         if (!has_entry(w, &parcel, partition, expected->scans[i].at_s, expected->scans[i].code,
                        expected->scans[i].facility))
-            complain("parcel %s lost its %s at %s", expected->number,
+            complain(NO_LOSS, "parcel %s lost its %s at %s", expected->number,
                      code_table[expected->scans[i].code].code, expected->scans[i].facility);
     if (parcel.unsent_count != 0)
-        complain("parcel %s still has unsent alerts", expected->number);
+        complain(NO_LOSS, "parcel %s still has unsent alerts", expected->number);
 }
 
+/* Which records became dead letters, and whether each is the record it was. */
 static void judge_dead_letters(const struct world *w)
 {
-    for (int32_t p = 0; p < PARTITIONS; p++)
-        for (int64_t offset = 0; offset < broker_end(w->broker, p); offset++) {
-            const struct message *message = broker_message(w->broker, p, offset);
-            bool found = false, unchanged = true;
+    bool *found[PARTITIONS];
 
-            for (uint32_t i = 0; i < broker_told(w->broker); i++) {
-                const struct told *told = broker_told_at(w->broker, i);
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        found[p] = calloc((size_t)broker_end(w->broker, p), sizeof *found[p]);
+        CHECK(found[p] != NULL);
+    }
+    for (uint32_t i = 0; i < broker_told(w->broker); i++) {
+        const struct told *told = broker_told_at(w->broker, i);
 
-                if (told->topic != TOPIC_DEAD_LETTERS || told->source_partition != p ||
-                    told->source_offset != offset)
-                    continue;
-                found = true;
-                unchanged &= message->value != NULL && told->length == message->length &&
-                             memcmp(told->value, message->value, told->length) == 0;
-            }
-            if (found != traffic_is_broken(message))
-                complain("record %d/%lld %s a dead letter", p, (long long)offset,
-                         found ? "is needlessly" : "never became");
-            if (found && !unchanged)
-                complain("dead letter %d/%lld is not the original", p, (long long)offset);
-        }
+        if (told->topic != TOPIC_DEAD_LETTERS)
+            continue;
+        const struct message *message = broker_message(w->broker, told->source_partition,
+                                                       told->source_offset);
+        found[told->source_partition][told->source_offset] = true;
+        if (message->value == NULL || told->length != message->length ||
+            memcmp(told->value, message->value, told->length) != 0)
+            complain(DEAD_LETTERS, "dead letter %d/%lld is not the original",
+                     told->source_partition, (long long)told->source_offset);
+    }
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        for (int64_t offset = 0; offset < broker_end(w->broker, p); offset++)
+            if (found[p][offset] != traffic_is_broken(broker_message(w->broker, p, offset)))
+                complain(DEAD_LETTERS, "record %d/%lld %s a dead letter", p, (long long)offset,
+                         found[p][offset] ? "is needlessly" : "never became");
+        free(found[p]);
+    }
+}
+
+/* Of all that the last owner told of a parcel, the newest estimate came last: a compacted topic
+ * keeps that one. */
+static void judge_order(const struct world *w)
+{
+    static const struct told *last[TRAVELLERS], *newest[TRAVELLERS];
+
+    if (!witness_knows_owners(w))
+        return;
+    looked_at(ORDER);
+    memset(last, 0, sizeof last);
+    memset(newest, 0, sizeof newest);
+    for (uint32_t i = 0; i < broker_told(w->broker); i++) {
+        const struct told *told = broker_told_at(w->broker, i);
+        unsigned int n;
+
+        if (told->topic != TOPIC_ETAS || sscanf(told->key, "SIM%5u", &n) != 1 ||
+            n >= TRAVELLERS || (last[n] != NULL && told->epoch < last[n]->epoch))
+            continue;
+        if (last[n] == NULL || told->epoch > last[n]->epoch || told->order >= newest[n]->order)
+            newest[n] = told;
+        last[n] = told;
+    }
+    for (uint32_t n = 0; n < TRAVELLERS; n++)
+        if (last[n] != newest[n])
+            complain(ORDER, "an older estimate came last: %s", last[n]->value);
 }
 
 void judge_alone(const struct world *w)
 {
+    looked_at(NO_LOSS);
+    looked_at(DEAD_LETTERS);
+    judge_order(w);
     for (uint32_t i = 0; i < PARCELS && complaint[0] == '\0'; i++)
         judge_parcel(w, &w->traffic->parcels[i]);
     judge_dead_letters(w);
     for (int32_t p = 0; p < PARTITIONS; p++)
         if (broker_committed(w->broker, p) > broker_end(w->broker, p))
-            complain("partition %d: commit beyond the log", p);
+            complain(WATERMARK, "partition %d: commit beyond the log", p);
 }
 
 /* ── Against an undisturbed run ───────────────────────────────────────────── */
@@ -118,9 +154,9 @@ static void compare_field(void *self, const char *field, size_t field_length,
 
     c->count++;
     if (other == NULL)
-        complain("%s: field %.*s is not in the other run", c->key, (int)field_length, field);
+        complain(FOLD, "%s: field %.*s is not in the other run", c->key, (int)field_length, field);
     else if (c->values && (other_length != length || memcmp(other, value, length) != 0))
-        complain("%s: field %.*s differs from the other run's", c->key, (int)field_length,
+        complain(FOLD, "%s: field %.*s differs from the other run's", c->key, (int)field_length,
                  field);
 }
 
@@ -151,14 +187,16 @@ static bool is_superseded(const struct world *w, const struct told *eta)
 }
 
 /* What ours told theirs told, each at least once; the undisturbed run tells every estimate. */
-static void compare_told(const struct world *ours, const struct world *theirs, const char *what)
+static void compare_told(const struct world *ours, const struct world *theirs,
+                         enum invariant how)
 {
     for (uint32_t i = 0; i < broker_told(ours->broker) && complaint[0] == '\0'; i++) {
         const struct told *told = broker_told_at(ours->broker, i);
 
         if (told->change != 0 && !witness_heard(theirs, told->change) &&
             !(theirs->reference != NULL && is_superseded(theirs, told)))
-            complain("%s: %s", what, told->value);
+            complain(how, "%s: %s", how == NO_LOSS ? "never told" : "invented",
+                     told->value);
     }
 }
 
@@ -175,6 +213,6 @@ void judge_against(const struct world *w, const struct world *reference)
         compare_key(w, reference, p, "model", true);
         compare_key(w, reference, p, "open", false);   /* the text names the epoch */
     }
-    compare_told(w, reference, "invented");
-    compare_told(reference, w, "never told");
+    compare_told(w, reference, NO_INVENTION);
+    compare_told(reference, w, NO_LOSS);
 }

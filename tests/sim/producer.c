@@ -14,8 +14,10 @@ uint32_t broker_told(const struct broker *b) { return b->told_count; }
 const struct told *broker_told_at(const struct broker *b, uint32_t i) { return &b->told[i]; }
 
 void broker_listen(struct broker *b, void (*heard)(void *, struct told *),
-                   void (*commits)(void *, const struct commit *), void *self)
+                   void (*commits)(void *, const struct commit *), void (*resent)(void *),
+                   void *self)
 {
+    b->resent = resent;
     b->heard = heard;
     b->commits = commits;
     b->ears = self;
@@ -73,8 +75,12 @@ static size_t port_produce(void *self, const struct output *outputs, size_t coun
             return i;
         struct pending *p = &m->pending[m->pending_count++];
 
-        *p = (struct pending){.owner = owner,
-                              .due_ms = *b->now_ms + dice_roll(b->dice, 60)};
+        int64_t due_ms = *b->now_ms + dice_roll(b->dice, 60);
+        int64_t *last_ms = &m->due_ms[outputs[i].topic];
+
+        if (due_ms > *last_ms)
+            *last_ms = due_ms;
+        *p = (struct pending){.owner = owner, .due_ms = *last_ms};
         p->told.topic = outputs[i].topic;
         p->told.key = copy_text(outputs[i].key, outputs[i].key_length);
         p->told.value = copy_text(outputs[i].value, outputs[i].length);
@@ -92,21 +98,37 @@ static void pending_drop(struct member *m, uint32_t i)
     memmove(&m->pending[i], &m->pending[i + 1], (m->pending_count - i) * sizeof m->pending[0]);
 }
 
+/* An idempotent producer delivers in order: what comes after a lost one is lost too. */
+static void fail_after(struct member *m, uint32_t i)
+{
+    for (uint32_t k = i; k < m->pending_count; k++)
+        if (m->pending[k].told.topic == m->pending[i].told.topic)
+            m->pending[k].failed = true;
+}
+
 static bool port_poll_acks(void *self, struct producer_ack *ack)
 {
     struct member *m = self;
     struct broker *b = m->broker;
+
+    int passed_over = -1;   /* acknowledgements of different topics overtake each other */
 
     if (m->fatal)
         return false;
     for (uint32_t i = 0; i < m->pending_count; i++) {
         struct pending *p = &m->pending[i];
 
-        if (p->due_ms > *b->now_ms)
+        if (p->due_ms > *b->now_ms || p->told.topic == passed_over)
             continue;
+        if (passed_over < 0 && dice_fault(b->dice, FAULT_ACK_ORDER, 3000)) {
+            passed_over = p->told.topic;
+            continue;
+        }
         *ack = (struct producer_ack){.owner = p->owner, .delivered = true};
-        if (p->failed || dice_fault(b->dice, FAULT_ACK_LOST, 20000)) {
+        if (p->failed || dice_fault(b->dice, FAULT_ACK_LOST, 5000)) {
             ack->delivered = false;
+            fail_after(m, i);
+            b->resent(b->ears);
             snprintf(ack->text, sizeof ack->text, "timed out");
         }
         if (ack->delivered || dice_chance(b->dice, 500000))
@@ -124,12 +146,18 @@ static const char *port_fatal(void *self)
     return ((struct member *)self)->fatal ? "out of order sequence number" : "";
 }
 
-/* What was on its way has arrived, or not. */
+/* Of what was on its way to a topic the first have arrived, or none, or all. */
 static void pending_settle(struct broker *b, struct member *m)
 {
-    for (uint32_t i = 0; i < m->pending_count; i++)
-        if (dice_chance(b->dice, 500000))
-            arrive(b, &m->pending[i].told);
+    bool cut[TOPICS] = {false};
+
+    for (uint32_t i = 0; i < m->pending_count; i++) {
+        const struct told *told = &m->pending[i].told;
+
+        cut[told->topic] = cut[told->topic] || dice_chance(b->dice, 100000);
+        if (!cut[told->topic])
+            arrive(b, told);
+    }
 }
 
 static int port_reopen(void *self)

@@ -307,11 +307,11 @@ static void watch_over_mark(const struct entry *old, uint32_t who, const struct 
         return;
     if (after->epoch != before.epoch || after->owner != before.owner ||
         after->sequence != before.sequence + 1)
-        complain("mark %s overwritten by one who believes otherwise: sequence %llu of %llu",
+        complain(FENCED, "mark %s overwritten by one who believes otherwise: sequence %llu of %llu",
                  old->value, (unsigned long long)after->sequence,
                  (unsigned long long)after->epoch);
     else if (old->writer != who)
-        complain("mark %s overwritten by one who takes it for its own", old->value);
+        complain(FENCED, "mark %s overwritten by one who takes it for its own", old->value);
 }
 
 static void do_set_mark(struct server *server, uint32_t who, const char *key,
@@ -323,9 +323,10 @@ static void do_set_mark(struct server *server, uint32_t who, const char *key,
     struct mark mark;
 
     if (mark_parse(value->bytes, value->length, &mark) != 0) {
-        complain("a mark that is none: %.*s", (int)value->length, value->bytes);
+        complain(FENCED, "a mark that is none: %.*s", (int)value->length, value->bytes);
         return;
     }
+    looked_at(FENCED);
     watch_over_mark(e, who, &mark);
     if (e != NULL && mark.sequence == 0)
         snprintf(found, sizeof found, "%s", e->value);
@@ -437,7 +438,7 @@ static void execute(struct server *server, uint32_t who, const struct argument *
     bool writes = is(a, "SET") || is(a, "HSET") || is(a, "HDEL") || is(a, "UNLINK");
 
     if (writes && !in_exec)
-        complain("%.*s outside MULTI", (int)a->length, a->bytes);
+        complain(FENCED, "%.*s outside MULTI", (int)a->length, a->bytes);
     if (is(a, "SET"))
         do_set(server, who, a, reply);
     else if (is(a, "HSET"))
@@ -451,7 +452,7 @@ static void execute(struct server *server, uint32_t who, const struct argument *
     else if (is(a, "GET"))
         do_get(server, a, reply);
     else
-        complain("a command the model does not know: %.*s", (int)a->length, a->bytes);
+        complain(SOUND, "a command the model does not know: %.*s", (int)a->length, a->bytes);
 }
 
 /* Queued commands are kept as a list of (length, bytes) after a count. */
@@ -513,23 +514,25 @@ static void do_exec(struct server *server, struct session *session, struct reply
 static bool refuse(struct server *server, struct session *session, const struct argument *a,
                    struct reply *reply)
 {
-    static const char *const refusals[] = {
-        "-OOM command not allowed when used memory > 'maxmemory'.\r\n",
-        "-READONLY You can't write against a read only replica.\r\n",
-        "-LOADING Redis is loading the dataset in memory\r\n"};
+    static const struct { enum fault fault; const char *text; } refusals[] = {
+        {FAULT_OOM, "-OOM command not allowed when used memory > 'maxmemory'.\r\n"},
+        {FAULT_READONLY, "-READONLY You can't write against a read only replica.\r\n"},
+        {FAULT_LOADING, "-LOADING Redis is loading the dataset in memory\r\n"}};
 
     if (server->dice->healing)
         server->refusing = 0;
-    if (server->refusing == 0) {
-        if (!dice_fault(server->dice, FAULT_REFUSE, 300))
-            return false;
+    for (int i = 0; i < 3 && server->refusing == 0; i++) {
+        if (!dice_fault(server->dice, refusals[i].fault, 300))
+            continue;
         server->refusing = 1 + dice_roll(server->dice, 200);
-        server->refusal = refusals[dice_roll(server->dice, 3)];
+        server->refusal = refusals[i].text;
     }
+    if (server->refusing == 0)
+        return false;
     server->refusing--;
     if (is(a, "EXEC") || is(a, "DISCARD") || is(a, "MULTI") || is(a, "WATCH"))
         return false;
-    bool loading = server->refusal == refusals[2];
+    bool loading = server->refusal == refusals[2].text;
 
     if (!loading && !is(a, "SET") && !is(a, "HSET"))
         return false;

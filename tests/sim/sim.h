@@ -28,8 +28,42 @@ enum { INSTANCES = 2, PARTITIONS = 3, STREAMS_MAX = 4 };
 enum fault {
     FAULT_CRASH, FAULT_PAUSE, FAULT_REBALANCE, FAULT_COMMIT_RETRY, FAULT_ACK_LOST,
     FAULT_PRODUCER_FATAL, FAULT_CUT_LINK, FAULT_ANSWER_LOST, FAULT_FAILOVER, FAULT_FLUSH,
-    FAULT_REFUSE, FAULT_EVICT, FAULT_CRASH_ALL, FAULT_RESET, FAULT_TWINS,
+    FAULT_OOM, FAULT_READONLY, FAULT_LOADING, FAULT_EVICT, FAULT_CRASH_ALL, FAULT_RESET,
+    FAULT_TWINS, FAULT_CLOCK, FAULT_COMMIT_FENCED, FAULT_ANSWER_LATE, FAULT_ANSWER_TWICE,
+    FAULT_ACK_ORDER,
     FAULTS
+};
+
+/* What must hold; every complaint names one of them, and each is counted when it is looked at. */
+enum invariant {
+    NO_LOSS,         /* every scan, alert and estimate of the undisturbed run is there       */
+    WATERMARK,       /* offsets only grow, and only over what has arrived                    */
+    NO_INVENTION,    /* nothing is told that the undisturbed run does not tell               */
+    REPEATS,         /* nothing is told again but by a replay from the claim's offset        */
+    ORDER,           /* a parcel's newest estimate, an alert's newest change come last       */
+    FOLD,            /* each mark: Redis is the fold of the log up to its offset             */
+    FENCED,          /* a mark is written only over the mark of the same owner               */
+    DEAD_LETTERS,    /* dead letters and processed records: disjoint, together the log       */
+    COUNTERS,        /* each record read is counted as exactly one thing                     */
+    LIVENESS,        /* at rest within HEAL_MS_MAX of the last fault                         */
+    RETURNED,        /* memory returns to where it was                                       */
+    CLEAN_EXIT,      /* nobody gives up, and every drain ends                                */
+    NOT_VACUOUS,     /* faults of at least three kinds really happened                       */
+    SOUND,           /* the simulator understands what it sees                               */
+    INVARIANTS
+};
+
+extern const char *const invariant_names[INVARIANTS];
+extern uint64_t          invariant_looks[INVARIANTS];   /* how often each was looked at */
+
+enum { CHOSEN_MAX = 4096 };
+
+/* Which of a world's faults happen, by their ordinal: for shrinking. */
+struct chosen {
+    bool       no[CHOSEN_MAX];
+    enum fault kind[CHOSEN_MAX];    /* what they were the last time, and at which step       */
+    uint64_t   step[CHOSEN_MAX];
+    uint32_t   count;               /* how many there were then                              */
 };
 
 /* Chance: xorshift*, one per world. */
@@ -37,6 +71,9 @@ struct dice {
     uint64_t state;
     uint32_t faults;                /* bit per fault that may happen in this seed        */
     bool     healing;               /* nothing goes wrong any more                       */
+    uint32_t ordinal;               /* faults so far, those left out counted too         */
+    uint64_t step;                  /* of the world                                      */
+    struct chosen *chosen;          /* which of them happen; NULL = all                  */
     uint64_t happened[FAULTS];
 };
 
@@ -51,7 +88,8 @@ bool     dice_fault(struct dice *, enum fault, uint32_t per_million);
 
 /* The first thing forbidden that anybody saw; "" = none.  Printed with the seed. */
 extern char complaint[512];
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void complain(enum invariant, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static inline void looked_at(enum invariant invariant) { invariant_looks[invariant]++; }
 
 /* ── Redis ────────────────────────────────────────────────────────────────── */
 
@@ -119,6 +157,7 @@ struct told {
     int64_t  source_offset;
     uint64_t change;            /* equal for what must be the same in every run, 0 = none   */
     uint64_t order;             /* of an ETA: rises from one of its parcel to the next       */
+    uint64_t epoch;             /* of who told it; 0 = it does not say                       */
 };
 
 struct commit {
@@ -146,11 +185,13 @@ int64_t        broker_committed(const struct broker *, int32_t partition);
 /* A person's hand on the group, while nobody is in it. */
 void           broker_reset(struct broker *);
 bool           broker_is_reset(const struct broker *);   /* and nobody has committed since */
-/* What was told; `heard` is called at each arrival, `commits` before each commit is taken. */
+/* What was told; `heard` is called at each arrival, `commits` before each commit is taken,
+ * `resent` when somebody believes that a message has not arrived. */
 uint32_t       broker_told(const struct broker *);
 const struct told *broker_told_at(const struct broker *, uint32_t i);
 void           broker_listen(struct broker *, void (*heard)(void *, struct told *),
-                             void (*commits)(void *, const struct commit *), void *self);
+                             void (*commits)(void *, const struct commit *),
+                             void (*resent)(void *), void *self);
 bool           broker_quiet(const struct broker *);              /* nothing in flight    */
 
 /* ── Traffic ──────────────────────────────────────────────────────────────── */
@@ -160,6 +201,7 @@ enum { TRAVELLERS = 180, PARCELS = TRAVELLERS + PARTITIONS, EVENTS_PER_PARCEL_MA
 /* What the log says of one parcel: its distinct scans, in no order. */
 struct expected {
     char     number[20];
+    uint32_t home;                /* murmur2 of the number                                  */
     uint32_t count;
     bool     lives;               /* has a second life: its history is not compared       */
     struct { uint32_t at_s; uint8_t code; char facility[8]; } scans[EVENTS_PER_PARCEL_MAX];
@@ -180,6 +222,10 @@ enum { CHANGES_MAX = 1 << 15 };
 
 /* ── The world ────────────────────────────────────────────────────────────── */
 
+enum { CLAIMS_MAX = 512 };
+
+struct claim { uint64_t epoch; int64_t offset; };
+
 struct world {
     struct dice     dice;
     struct broker  *broker;
@@ -187,22 +233,28 @@ struct world {
     struct traffic *traffic;
     int64_t         now_ms;
     uint64_t        now_ns, steps, claimed_ns;
+    int64_t         healed_ms;            /* how long it took to come to rest               */
+    struct claim    claims[PARTITIONS][CLAIMS_MAX];   /* the newest, by epoch               */
+    bool            resends;              /* a batch may have been sent twice by its owner   */
     bool            idle_advance;
     const struct world *reference;        /* the undisturbed run, NULL = this is it         */
     uint64_t        changes[CHANGES_MAX]; /* of all that was told: a hash set               */
 };
 
 /* Runs a seed to its quiet end.  `faults` as drawn, or fewer.  The first complaint ends it. */
-struct world *world_run(uint64_t seed, uint32_t faults, uint32_t instances, bool idle_advance,
-                        const struct world *reference);
+struct world *world_run(uint64_t seed, uint32_t faults, struct chosen *, uint32_t instances,
+                        bool idle_advance, const struct world *reference);
 void          world_destroy(struct world *);
 
 /* ── The witness, and the judge ───────────────────────────────────────────── */
 
 void witness_hears(void *world, struct told *);
 void witness_commits(void *world, const struct commit *);
+void witness_resent(void *world);
 void witness_moved(void *world, const char *key, const struct mark *);
 bool witness_heard(const struct world *, uint64_t change);
+/* Does each claim have an epoch of its own?  Not where clocks were set. */
+bool witness_knows_owners(const struct world *);
 /* The parcel's record as Redis has it now; false = it has none. */
 bool witness_record(const struct server *, const char *number, struct parcel *,
                     int32_t *partition);

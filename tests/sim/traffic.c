@@ -249,6 +249,11 @@ void traffic_make(struct traffic *traffic, uint64_t seed, struct broker *broker)
     }
     for (int32_t p = 0; p < PARTITIONS; p++)
         travel_last(&m, p);
+    for (uint32_t i = 0; i < PARCELS; i++) {
+        struct expected *parcel = &traffic->parcels[i];
+
+        parcel->home = parcel_home(parcel->number, strlen(parcel->number));
+    }
     qsort(m.records, m.count, sizeof *m.records, by_arrival);
     for (uint32_t i = 0; i < m.count; i++) {
         struct record *r = &m.records[i];

@@ -71,7 +71,7 @@ static long header(const struct reply *in, size_t *at, char sign)
     if (end == NULL)
         return -1;
     if (in->bytes[*at] != sign) {
-        complain("RESP: '%c' where '%c' belongs", in->bytes[*at], sign);
+        complain(SOUND, "RESP: '%c' where '%c' belongs", in->bytes[*at], sign);
         return -1;
     }
     long number = strtol(in->bytes + *at + 1, NULL, 10);

@@ -70,17 +70,46 @@ static bool alert_read(struct told *told, char id[24])
         !member(told->value, "sequence", sequence, sizeof sequence) ||
         !member(told->value, "state", state, sizeof state) ||
         !member(told->value, "partition", partition, sizeof partition)) {
-        complain("an alert without id, sequence, state or partition: %s", told->value);
+        complain(SOUND, "an alert without id, sequence, state or partition: %s", told->value);
         return false;
     }
     int n = snprintf(text, sizeof text, "%s %s %s", id, sequence, state);
 
     told->change = hash_of(text, (size_t)n);
+    if (member(told->value, "epoch", text, sizeof text))
+        told->epoch = strtoull(text, NULL, 10);
     if (member(told->value, "offset", offset, sizeof offset)) {
         told->source_partition = (int32_t)strtol(partition, NULL, 10);
         told->source_offset = strtoll(offset, NULL, 10);
     }
     return strcmp(state, "OPENED") == 0;
+}
+
+bool witness_knows_owners(const struct world *w)
+{
+    return (w->dice.faults & (1u << FAULT_TWINS | 1u << FAULT_CLOCK)) == 0;
+}
+
+/* A replay begins where its claim began: what lies below comes from nobody again, and what one
+ * owner has sent it sends once more only if it was told that it did not arrive. */
+static void repeat_heard(struct world *w, const struct told *told)
+{
+    const struct claim *claims = w->claims[told->source_partition];
+
+    if (!witness_knows_owners(w))
+        return;
+    looked_at(REPEATS);
+    for (uint32_t i = 0; i < CLAIMS_MAX && claims[i].epoch != 0; i++)
+        if (claims[i].epoch == told->epoch && told->source_offset < claims[i].offset &&
+            !server_evicted(w->server))   /* else it began at the log's start */
+            complain(REPEATS, "below %d/%" PRId64 ", where its sender began: %s",
+                     told->source_partition, claims[i].offset, told->value);
+    for (uint32_t i = broker_told(w->broker) - 1; i-- > 0 && !w->resends;) {
+        const struct told *before = broker_told_at(w->broker, i);
+
+        if (before->change == told->change && before->epoch == told->epoch)
+            complain(REPEATS, "sent twice by one owner: %s", told->value);
+    }
 }
 
 static bool knows(const struct parcel *parcel, uint64_t id)
@@ -96,18 +125,22 @@ static bool knows(const struct parcel *parcel, uint64_t id)
 
 /* A change that was heard before, a repeat or another owner's, may outlive the record's memory
  * of a resolved alert. */
-static void alert_heard(const struct world *w, struct told *told)
+static void alert_heard(struct world *w, struct told *told)
 {
     static struct parcel parcel;
     char id[24];
     int32_t partition;
+    bool opened = alert_read(told, id);
 
-    if (!alert_read(told, id) || told->source_offset >= 0 || witness_heard(w, told->change) ||
+    if (told->source_offset >= 0 && told->epoch != 0 && witness_heard(w, told->change))
+        repeat_heard(w, told);
+    looked_at(NO_INVENTION);
+    if (!opened || told->source_offset >= 0 || witness_heard(w, told->change) ||
         server_lost_data(w->server))
         return;
     if (!witness_record(w->server, told->key, &parcel, &partition) ||
         !knows(&parcel, strtoull(id, NULL, 16)))
-        complain("alert %s of %s was sent before the state knew it", id, told->key);
+        complain(NO_INVENTION, "alert %s of %s was sent before the state knew it", id, told->key);
 }
 
 /* All of an ETA but its last member is a function of the log. */
@@ -118,9 +151,10 @@ static void eta_heard(struct told *told)
 
     if (epoch == NULL || !member(told->value, "life", life, sizeof life) ||
         !member(told->value, "sequence", sequence, sizeof sequence)) {
-        complain("an ETA without life, sequence or epoch: %s", told->value);
+        complain(SOUND, "an ETA without life, sequence or epoch: %s", told->value);
         return;
     }
+    told->epoch = strtoull(epoch + strlen(",\"epoch\":"), NULL, 10);
     told->change = hash_of(told->value, (size_t)(epoch - told->value));
     told->order = strtoull(life, NULL, 10) << 32 | strtoull(sequence, NULL, 10);
 }
@@ -148,18 +182,30 @@ void witness_hears(void *self, struct told *told)
     *place_of(w, told->change) = told->change;
 }
 
+void witness_resent(void *self) { ((struct world *)self)->resends = true; }
+
 /* ── A mark is written ────────────────────────────────────────────────────── */
+
+static const char *bucket_key(int32_t partition, uint32_t bucket)
+{
+    static char keys[PARTITIONS][BUCKETS][48];
+    char *key = keys[partition][bucket], suffix[16];
+
+    if (key[0] == '\0') {
+        snprintf(suffix, sizeof suffix, "b%08x", bucket);
+        key_print(key, sizeof keys[0][0], "peakline", "scans", partition, suffix);
+    }
+    return key;
+}
 
 bool witness_record(const struct server *server, const char *number, struct parcel *parcel,
                     int32_t *partition)
 {
-    char key[KEY_MAX], suffix[16];
     size_t length;
     uint32_t home = parcel_home(number, strlen(number));
 
     *partition = (int32_t)(home % PARTITIONS);
-    snprintf(suffix, sizeof suffix, "b%08x", home / PARTITIONS % BUCKETS);
-    key_print(key, sizeof key, "peakline", "scans", *partition, suffix);
+    const char *key = bucket_key(*partition, home / PARTITIONS % BUCKETS);
     const char *bytes = server_get(server, key, number, &length);
 
     return bytes != NULL && record_unpack((const uint8_t *)bytes, length, parcel) == 0;
@@ -209,17 +255,18 @@ static void parcel_moved(const struct world *w, const struct fold *f, uint32_t i
     static struct parcel parcel;
     const struct expected *expected = &w->traffic->parcels[i];
     int32_t home;
+
+    if ((int32_t)(expected->home % PARTITIONS) != partition)
+        return;
     bool found = witness_record(w->server, expected->number, &parcel, &home);
 
-    if (home != partition)
-        return;
     if (found ? parcel.history_count != f->counts[i] : f->counts[i] != 0)
-        complain("parcel %s has %u scans in Redis where the log up to %d/%" PRId64 " has %u",
+        complain(FOLD, "parcel %s has %u scans in Redis where the log up to %d/%" PRId64 " has %u",
                  expected->number, found ? parcel.history_count : 0, partition, offset,
                  f->counts[i]);
     for (uint32_t k = 0; k < expected->count; k++)
         if (f->seen[i][k] && !has_scan(&parcel, expected->scans[k].at_s, expected->scans[k].code))
-            complain("parcel %s: its scan at %u is below %d/%" PRId64 " and not in Redis",
+            complain(FOLD, "parcel %s: its scan at %u is below %d/%" PRId64 " and not in Redis",
                      expected->number, expected->scans[k].at_s, partition, offset);
 }
 
@@ -228,15 +275,16 @@ static void fold_moved(const struct world *w, int32_t partition, const struct ma
 {
     static struct fold f;
 
+    looked_at(FOLD);
     fold(w, partition, mark->offset, &f);
     for (uint32_t i = 0; i < PARCELS && complaint[0] == '\0'; i++)
         parcel_moved(w, &f, i, partition, mark->offset);
     if (mark->records != f.parcels)
-        complain("mark of %d/%" PRId64 " counts %" PRIu64 " parcels, the log has %u", partition,
+        complain(FOLD, "mark of %d/%" PRId64 " counts %" PRIu64 " parcels, the log has %u", partition,
                  mark->offset, mark->records, f.parcels);
     if (mark->clock_ms < f.clock_ms ||
         mark->clock_ms > (w->idle_advance ? w->now_ms : f.clock_ms_max))
-        complain("mark of %d/%" PRId64 " has its clock at %" PRId64 ", its records at %" PRId64,
+        complain(FOLD, "mark of %d/%" PRId64 " has its clock at %" PRId64 ", its records at %" PRId64,
                  partition, mark->offset, mark->clock_ms, f.clock_ms);
 }
 
@@ -245,12 +293,13 @@ static void outputs_moved(const struct world *w, int32_t partition, int64_t offs
 {
     const struct broker *reference = w->reference->broker;
 
+    looked_at(WATERMARK);
     for (uint32_t i = 0; i < broker_told(reference) && complaint[0] == '\0'; i++) {
         const struct told *told = broker_told_at(reference, i);
 
         if (told->source_partition == partition && told->source_offset >= 0 &&
             told->source_offset < offset && !witness_heard(w, told->change))
-            complain("mark moved to %d/%" PRId64 " before this had arrived: %s", partition,
+            complain(WATERMARK, "mark moved to %d/%" PRId64 " before this had arrived: %s", partition,
                      offset, told->value);
     }
 }
@@ -260,12 +309,17 @@ void witness_moved(void *self, const char *key, const struct mark *mark)
     struct world *w = self;
     int32_t partition = (int32_t)strtol(strrchr(key, ':') - 2, NULL, 10);
 
-    if (mark->sequence == 0)
+    if (mark->sequence == 0) {
+        struct claim *claims = w->claims[partition];
+
         w->claimed_ns = w->now_ns;
+        memmove(claims + 1, claims, (CLAIMS_MAX - 1) * sizeof *claims);
+        claims[0] = (struct claim){mark->epoch, mark->offset};
+    }
     if (complaint[0] != '\0')
         return;
     if (mark->offset < 0 || mark->offset > broker_end(w->broker, partition))
-        complain("mark of partition %d at %" PRId64 " is outside the log", partition,
+        complain(FOLD, "mark of partition %d at %" PRId64 " is outside the log", partition,
                  mark->offset);
     else if (mark->sequence > 0 && !server_evicted(w->server))
         fold_moved(w, partition, mark);
@@ -301,7 +355,7 @@ void witness_commits(void *self, const struct commit *commit)
         return;
     if (sscanf(commit->metadata, "peakline %llu %16llx%n", &epoch, &config, &end) != 2 ||
         commit->metadata[end] != '\0') {
-        complain("commit of %d/%" PRId64 " with metadata \"%s\"", commit->partition,
+        complain(WATERMARK, "commit of %d/%" PRId64 " with metadata \"%s\"", commit->partition,
                  commit->offset, commit->metadata);
         return;
     }
@@ -312,10 +366,10 @@ void witness_commits(void *self, const struct commit *commit)
 
     if (text == NULL || mark_parse(text, length, &mark) != 0 || commit->offset > mark.offset ||
         epoch > mark.epoch)
-        complain("commit of %d/%" PRId64 " with \"%s\", and Redis is at %s", commit->partition,
+        complain(WATERMARK, "commit of %d/%" PRId64 " with \"%s\", and Redis is at %s", commit->partition,
                  commit->offset, commit->metadata, text != NULL ? text : "nothing");
     if (strncmp(commit->metadata_before, "peakline", 8) == 0 &&
         commit->offset < commit->offset_before)
-        complain("commit of %d/%" PRId64 " after %" PRId64, commit->partition, commit->offset,
+        complain(WATERMARK, "commit of %d/%" PRId64 " after %" PRId64, commit->partition, commit->offset,
                  commit->offset_before);
 }

@@ -9,14 +9,15 @@
 #include "pipeline/env.h"
 #include "pipeline/error.h"
 #include "pipeline/graph.h"
+#include "pipeline/metric.h"
 #include "stages/outlet/mark.h"
 #include "stages/ports.h"
 #include "stages/settings.h"
 #include "stages/topology.h"
 #include "tests/sim/sim.h"
 
-enum { LINKS_MAX = 16, STEPS_MAX = 3000000, HEAL_MS_MAX = 60000, SMALL = 16,
-       AHEAD_MS = 60000 };
+enum { LINKS_MAX = 16, STEPS_MAX = 3000000, HEAL_MS_MAX = 10000, SMALL = 16,
+       AHEAD_MS = 60000, BACK_MS_MAX = 200000, FORTH_MS_MAX = 20 * 3600000 };
 
 #define LOADING_NS 100000000ull   /* about as long as state takes to stream in */
 
@@ -105,11 +106,11 @@ static void config_make(bool idle_advance, bool undisturbed)
     CHECK(config != NULL);
     for (size_t i = 0; fixed[i] != NULL; i++)
         if (config_set(config, fixed[i]) != 0)
-            complain("configuration: %s", error_text());
+            complain(SOUND, "configuration: %s", error_text());
     config_set(config, idle_advance ? "clock.idle_advance=true" : "clock.idle_advance=false");
     config_set(config, undisturbed ? "etas.coalesce_lag=0" : "etas.coalesce_lag=20");
     if (config_finish(config) != 0)
-        complain("configuration: %s", error_text());
+        complain(SOUND, "configuration: %s", error_text());
 }
 
 static void instance_begin(int i)
@@ -119,7 +120,7 @@ static void instance_begin(int i)
         instances[i].ahead_ms = AHEAD_MS;
     instances[i].graph = graph_create(plan_small(), config);
     if (instances[i].graph == NULL)
-        complain("instance %d does not start: %s", i, error_text());
+        complain(SOUND, "instance %d does not start: %s", i, error_text());
 }
 
 static void instance_crash(int i)
@@ -167,7 +168,7 @@ static void instance_step(int i)
     for (int n = 0; n < turns; n++)
         graph_step(instance->graph, stage, here->now_ns);
     if (graph_failed(instance->graph))
-        complain("instance %d gave up: %s", i, error_text());
+        complain(CLEAN_EXIT, "instance %d gave up: %s", i, error_text());
 }
 
 static bool crash_all(void)
@@ -235,6 +236,16 @@ static bool twins(void)
     return false;
 }
 
+/* An instance's wall time is set, back by minutes or ahead by hours. */
+static void jump_clock(void)
+{
+    struct dice *dice = &here->dice;
+
+    instances[dice_roll(dice, INSTANCES)].ahead_ms =
+        dice_chance(dice, 500000) ? -(int64_t)dice_roll(dice, BACK_MS_MAX)
+                                  : (int64_t)dice_roll(dice, FORTH_MS_MAX);
+}
+
 /* What may happen to all of it at once, each with its chance at every step.  Redis loses nothing
  * while a person's offset stands in the group: see reset(). */
 static void misfortune(void)
@@ -259,13 +270,16 @@ static void misfortune(void)
         dice->happened[FAULT_TWINS] -= !twins();
     if (dice_fault(dice, FAULT_REBALANCE, 200))
         broker_rebalance(here->broker);
+    if (!here->idle_advance && !(dice->faults >> FAULT_TWINS & 1) &&
+        dice_fault(dice, FAULT_CLOCK, 100))
+        jump_clock();
 }
 
 static void turn(uint32_t count)
 {
     here->now_ns += 20000 + dice_roll(&here->dice, 1500000);
     here->now_ms = (int64_t)(here->now_ns / 1000000);
-    here->steps++;
+    here->dice.step = ++here->steps;
     broker_turn(here->broker);
     misfortune();
     instance_step((int)dice_roll(&here->dice, count));
@@ -309,7 +323,7 @@ static void complain_restless(void)
                                  mark != NULL ? mark : "no mark");
         used = used < sizeof text ? used : sizeof text - 1;
     }
-    complain("not at rest %d s after the last fault%s", HEAL_MS_MAX / 1000, text);
+    complain(LIVENESS, "not at rest %d s after the last fault%s", HEAL_MS_MAX / 1000, text);
 }
 
 /* Nothing goes wrong any more: it must come to rest, and stay so for two checkpoints. */
@@ -317,13 +331,14 @@ static void heal(uint32_t count)
 {
     int64_t since_ms = here->now_ms, rest_ms = 0;
 
+    looked_at(LIVENESS);
     here->dice.healing = true;
     for (uint32_t i = 0; i < count; i++)
         instances[i].away_until_ms = 0;
     while (complaint[0] == '\0') {
         turn(count);
         if (!all_done())
-            rest_ms = here->now_ms;
+            rest_ms = here->now_ms, here->healed_ms = rest_ms - since_ms;
         else if (here->now_ms - rest_ms > 1000)
             return;
         if (here->now_ms - since_ms > HEAL_MS_MAX)
@@ -334,6 +349,7 @@ static void heal(uint32_t count)
 /* An orderly end: everything comes home, or fini says so. */
 static void stop(uint32_t count)
 {
+    looked_at(CLEAN_EXIT);
     for (uint32_t i = 0; i < count; i++)
         if (instances[i].graph != NULL)
             graph_stop(instances[i].graph);
@@ -346,7 +362,7 @@ static void stop(uint32_t count)
         if (halted == count)
             return;
     }
-    complain("the drain does not end");
+    complain(CLEAN_EXIT, "the drain does not end");
 }
 
 static void instances_end(void)
@@ -361,16 +377,49 @@ static void instances_end(void)
     env_seed(0);
 }
 
-struct world *world_run(uint64_t seed, uint32_t faults, uint32_t count, bool idle_advance,
-                        const struct world *reference)
+/* Each record read is counted once, by what became of it: where nobody crashes, that can be
+ * compared. */
+static int64_t counted(void)
+{
+    return metric_sum("scans_effective_total") + metric_sum("scans_merged_total") +
+           metric_sum("scans_duplicate_total") + metric_sum("scans_skipped_total") +
+           metric_sum("dead_letters_total");
+}
+
+static void compare_counters(const struct broker *broker, int64_t kinds, int64_t read)
+{
+    int64_t records = 0;
+
+    looked_at(COUNTERS);
+    for (int32_t p = 0; p < PARTITIONS; p++)
+        records += broker_end(broker, p);
+    if (kinds != records || read != records)
+        complain(COUNTERS, "%lld records, %lld read, %lld counted as something",
+                 (long long)records, (long long)read, (long long)kinds);
+}
+
+/* All of the log arrives by and by. */
+static void flow(uint32_t count)
+{
+    while (!broker_shown(here->broker) && complaint[0] == '\0' && here->steps < STEPS_MAX) {
+        if (dice_chance(&here->dice, 12000))
+            broker_show(here->broker, 1 + dice_roll(&here->dice, 16));
+        turn(count);
+    }
+}
+
+struct world *world_run(uint64_t seed, uint32_t faults, struct chosen *chosen, uint32_t count,
+                        bool idle_advance, const struct world *reference)
 {
     static const struct clock_source source = {clock_ns, clock_ms, clock_ns, NULL};
     struct world *w = calloc(1, sizeof *w);
+    int64_t before = counted(), read = metric_sum("messages_read_total");
 
     CHECK(w != NULL);
     here = w;
     dice_begin(&w->dice, seed ^ 0xC0FFEE);
     w->dice.faults = faults;
+    w->dice.chosen = chosen;
     w->idle_advance = idle_advance;
     w->reference = reference;
     w->now_ms = ((int64_t)TRAFFIC_BASE_S + TRAFFIC_END_S + 60) * 1000;
@@ -385,19 +434,17 @@ struct world *world_run(uint64_t seed, uint32_t faults, uint32_t count, bool idl
     ports = (struct ports){.consumer_open = open_consumer, .message_header = no_header,
                            .producer_open = open_producer, .redis_open = open_redis};
     config_make(idle_advance, reference == NULL);
-    broker_listen(w->broker, witness_hears, witness_commits, w);
+    broker_listen(w->broker, witness_hears, witness_commits, witness_resent, w);
     server_listen(w->server, witness_moved, w);
     for (uint32_t i = 0; i < count && complaint[0] == '\0'; i++) {
         acting = (int)i;
         instance_begin(acting);
     }
-    while (!broker_shown(w->broker) && complaint[0] == '\0' && w->steps < STEPS_MAX) {
-        if (dice_chance(&w->dice, 12000))
-            broker_show(w->broker, 1 + dice_roll(&w->dice, 16));
-        turn(count);
-    }
+    flow(count);
     heal(count);
     stop(count);
+    if (reference == NULL && complaint[0] == '\0')
+        compare_counters(w->broker, counted() - before, metric_sum("messages_read_total") - read);
     instances_end();
     return w;
 }

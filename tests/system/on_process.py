@@ -71,6 +71,7 @@ def drain(new, options, seconds=12, stops_min=3):
             status = trial.instances["a"].stop()
             check(status == 0, f"SIGTERM: exit {status}\n{trial.instances['a'].tail()}")
             trial.start("a")
+            stand.until("started", 20, trial.instances["a"].answers)
         trial.moved()
         stops += 1
     check(trial.instances["a"].stop() == 0, "SIGTERM: the exit status is not 0")
@@ -210,12 +211,12 @@ def out_of_memory(new, options):
     trial.start("a")
     trial.load()
     ended = 0
-    while trial.loading() or ended < 3:
+    while trial.loading():
         instance = trial.instances["a"]
         time.sleep(2)
         with trial.fault("no more memory"):
             size = int(open(f"/proc/{instance.process.pid}/statm", "rb").read().split()[0])
-            limit = size * resource.getpagesize()
+            limit = size * resource.getpagesize() // 2
             resource.prlimit(instance.process.pid, resource.RLIMIT_AS, (limit, limit))
             end = time.monotonic() + 8
             while time.monotonic() < end and instance.process.poll() is None:
@@ -224,5 +225,6 @@ def out_of_memory(new, options):
             instance.kill()
             trial.start("a")
         trial.moved()
-    print(f"ended {ended} times for want of memory")
     trial.finish()
+    print(f"ended {ended} times for want of memory")
+    check(ended > 0, "never came to want memory")
