@@ -284,6 +284,9 @@ static int work(struct track *t, struct partition *p, uint64_t now_ns)
 /* Are the dead letters below the cut that waits for them acknowledged? */
 static bool is_settled(const struct partition *p)
 {
+#ifdef CANARY_dead_unsettled
+    return true;   /* planted: the cut does not wait for dead letters */
+#endif
     return p->settled >= ((const struct request *)p->request->head)->mark.offset;
 }
 

@@ -171,6 +171,9 @@ void seat_committed(struct source *source, struct seat *seat, enum consumer_erro
                     uint64_t now_ns)
 {
     CHECK(seat->state == SEAT_COMMITTING);
+#ifdef CANARY_no_generation
+    error = CONSUMER_OK;   /* planted: whatever the group says of our generation */
+#endif
     switch (error) {
     case CONSUMER_FENCED:
         seat_fenced(source, seat, now_ns);
@@ -278,6 +281,10 @@ void seat_locate(struct seat *seat, uint64_t now_ns)
 void seat_start(struct seat *seat, const struct passage *passage, uint64_t now_ns)
 {
     CHECK(seat->state == SEAT_CLAIMING);
+#ifdef CANARY_no_rewind
+    if (seat->next > passage->offset)   /* planted: on from where it was, not from the mark */
+        passage = &(struct passage){.offset = seat->next, .epoch = passage->epoch};
+#endif
     seat->next = passage->offset;
     seat->check_valid = passage->check_valid;
     seat->check_kafka_ms = passage->check_kafka_ms;

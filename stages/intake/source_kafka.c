@@ -430,6 +430,10 @@ static void on_return(struct stage *stage, struct batch *batch)
         CHECK(seat->out > 0);
         seat->out--;
         source->consumer.ops->release(source->consumer.self, batch->records, batch->count);
+#ifdef CANARY_double_release
+        if (passage->answer == ANSWER_RECLAIM)   /* planted: what was refused goes back twice */
+            source->consumer.ops->release(source->consumer.self, batch->records, batch->count);
+#endif
     } else if (passage->event == PASSAGE_PULSE) {
         seat->pulse_out = false;
     }

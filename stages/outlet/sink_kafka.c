@@ -168,6 +168,9 @@ static void send_many(struct sink *sink, struct shipment *shipment)
                              : produce_cut(sink, &outputs[first], 1, shipment);
         if (next == first)
             metric_add(sink->truncated, taken);
+#ifdef CANARY_drop_full
+        shipment->given += (uint32_t)(run - taken);   /* planted: no room, never sent */
+#endif
         shipment->given += (uint32_t)taken;
         shipment->open += (uint32_t)taken;
     }
@@ -192,8 +195,10 @@ static void send_all(struct sink *sink, uint64_t now_ns)
 
         bool             given = shipment->given == shipment->batch->count;
 
+#ifndef CANARY_overtaken   /* planted: what comes later goes out before what failed */
         if (shipment->failed > 0)
             return;
+#endif
         if (given && !shipment->alone)
             continue;
         if (given || now_ns < shipment->due_ns || !send(sink, shipment))
@@ -254,6 +259,9 @@ static int take_acks(struct sink *sink)
         CHECK(shipment->open > 0);
         shipment->open--;
         work++;
+#ifdef CANARY_error_swallowed
+        ack.delivered = true;   /* planted: what did not arrive counts as delivered */
+#endif
         if (!ack.delivered)
             note_failure(sink, shipment, &ack);
         else if (shipment->alone)

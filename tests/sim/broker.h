@@ -44,6 +44,7 @@ struct member {
     uint32_t       life;
     int64_t        position[PARTITIONS];
     bool           assigned;
+    size_t         handed;           /* records out, which come back each once              */
     int32_t        given[PARTITIONS];
     struct event   events[EVENTS_MAX];
     uint32_t       events_count;

@@ -280,11 +280,13 @@ static void fold_moved(const struct world *w, int32_t partition, const struct ma
     for (uint32_t i = 0; i < PARCELS && complaint[0] == '\0'; i++)
         parcel_moved(w, &f, i, partition, mark->offset);
     if (mark->records != f.parcels)
-        complain(FOLD, "mark of %d/%" PRId64 " counts %" PRIu64 " parcels, the log has %u", partition,
+        complain(FOLD,
+                 "mark of %d/%" PRId64 " counts %" PRIu64 " parcels, the log has %u", partition,
                  mark->offset, mark->records, f.parcels);
     if (mark->clock_ms < f.clock_ms ||
         mark->clock_ms > (w->idle_advance ? w->now_ms : f.clock_ms_max))
-        complain(FOLD, "mark of %d/%" PRId64 " has its clock at %" PRId64 ", its records at %" PRId64,
+        complain(FOLD,
+                 "mark of %d/%" PRId64 " has its clock at %" PRId64 ", its records at %" PRId64,
                  partition, mark->offset, mark->clock_ms, f.clock_ms);
 }
 
@@ -299,7 +301,8 @@ static void outputs_moved(const struct world *w, int32_t partition, int64_t offs
 
         if (told->source_partition == partition && told->source_offset >= 0 &&
             told->source_offset < offset && !witness_heard(w, told->change))
-            complain(WATERMARK, "mark moved to %d/%" PRId64 " before this had arrived: %s", partition,
+            complain(WATERMARK,
+                     "mark moved to %d/%" PRId64 " before this had arrived: %s", partition,
                      offset, told->value);
     }
 }
@@ -366,10 +369,12 @@ void witness_commits(void *self, const struct commit *commit)
 
     if (text == NULL || mark_parse(text, length, &mark) != 0 || commit->offset > mark.offset ||
         epoch > mark.epoch)
-        complain(WATERMARK, "commit of %d/%" PRId64 " with \"%s\", and Redis is at %s", commit->partition,
+        complain(WATERMARK,
+                 "commit of %d/%" PRId64 " with \"%s\", and Redis is at %s", commit->partition,
                  commit->offset, commit->metadata, text != NULL ? text : "nothing");
     if (strncmp(commit->metadata_before, "peakline", 8) == 0 &&
         commit->offset < commit->offset_before)
-        complain(WATERMARK, "commit of %d/%" PRId64 " after %" PRId64, commit->partition, commit->offset,
+        complain(WATERMARK,
+                 "commit of %d/%" PRId64 " after %" PRId64, commit->partition, commit->offset,
                  commit->offset_before);
 }
