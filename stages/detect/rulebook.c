@@ -13,6 +13,7 @@
 /* A book whose address is compared is held by whoever compares it: it cannot be another. */
 static _Atomic(struct rulebook *) current;
 static pthread_mutex_t            lock = PTHREAD_MUTEX_INITIALIZER;
+static uint32_t                   joined;    /* who holds a book, whichever                    */
 
 struct rulebook *rulebook_create(const struct config *config)
 {
@@ -71,23 +72,29 @@ const struct rulebook *rulebook_join(const struct config *config)
         current = rulebook_create(config);
     struct rulebook *book = current;
 
-    if (book != NULL)
+    if (book != NULL) {
         book->holders++;
+        joined++;
+    }
     pthread_mutex_unlock(&lock);
     return book;
 }
 
 void rulebook_leave(const struct rulebook *held)
 {
+    struct rulebook *last = NULL;
+
     pthread_mutex_lock(&lock);
+    CHECK(joined > 0);
     struct rulebook *gone = let_go(held);
 
-    if (held == current && held->holders == 0) {
-        gone = current;
+    if (--joined == 0) {
+        last = current;
         current = NULL;
     }
     pthread_mutex_unlock(&lock);
     rulebook_destroy(gone);
+    rulebook_destroy(last);
 }
 
 bool rulebook_is_old(const struct rulebook *held)

@@ -1,4 +1,7 @@
 /* detect_rulebook.c - the current book: who holds an old one keeps it until it turns. */
+#include <pthread.h>
+
+#include "pipeline/check.h"
 #include "stages/detect/rulebook.h"
 #include "tests/unit/detect_sequences.h"
 
@@ -51,13 +54,64 @@ static void holders_turn_when_they_like(void **state)
     two = rulebook_turn(two);
     assert_int_equal(lost_after(two), 10 * DAY);
     assert_int_equal(lost_after(one), 20 * DAY);
+    rulebook_publish(rulebook_create(new));
+    rulebook_leave(rulebook_turn(two));          /* the current one's last holder leaves … */
+    one = rulebook_turn(one);                    /* … and another still turns to it */
+    assert_int_equal(lost_after(one), 20 * DAY);
     rulebook_leave(one);
-    rulebook_leave(two);
     one = rulebook_join(new);                    /* all had left: made anew */
     assert_int_equal(lost_after(one), 20 * DAY);
     rulebook_leave(one);
     config_destroy(old);
     config_destroy(new);
+}
+
+/* ── Under way ───────────────────────────────────────────────────────────────────────── */
+
+enum { WORKERS = 4, RELOADS = 300 };
+
+static struct config *either[2];
+
+/* A worker: between two batches it turns if another book is current. */
+static void *work(void *self)
+{
+    const struct rulebook *book = rulebook_join(either[0]);
+    size_t                 turns = 0;
+
+    while (lost_after(book) != 99 * DAY) {
+        CHECK(lost_after(book) == 10 * DAY || lost_after(book) == 20 * DAY);
+        if (!rulebook_is_old(book))
+            continue;
+        book = rulebook_turn(book);
+        turns++;
+    }
+    rulebook_leave(book);
+    *(size_t *)self = turns;
+    return NULL;
+}
+
+static void reloads_under_way(void **state)
+{
+    struct config *last = configured("detectors.lost.domestic=99d");
+    pthread_t      threads[WORKERS];
+    size_t         turns[WORKERS];
+
+    (void)state;
+    either[0] = configured(NULL);
+    either[1] = configured("detectors.lost.domestic=20d");
+    rulebook_publish(rulebook_create(either[0]));
+    for (int i = 0; i < WORKERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &turns[i]), 0);
+    for (int i = 0; i < RELOADS; i++)
+        rulebook_publish(rulebook_create(either[i % 2]));
+    rulebook_publish(rulebook_create(last));
+    for (int i = 0; i < WORKERS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_in_range(turns[i], 0, RELOADS + 1);
+    }
+    config_destroy(last);
+    config_destroy(either[0]);
+    config_destroy(either[1]);
 }
 
 static void what_lacks_its_reference_is_off(void **state)
@@ -87,6 +141,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(holders_turn_when_they_like),
+        cmocka_unit_test(reloads_under_way),
         cmocka_unit_test(what_lacks_its_reference_is_off),
     };
 
