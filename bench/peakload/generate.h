@@ -25,6 +25,9 @@ struct generate {
     double        broken;              /* share of all messages                              */
 };
 
+/* What holds where no option says otherwise. */
+void generate_defaults(struct generate *);
+
 /* Reads the command line.  0; 1: help was shown; -1 having said what is wrong. */
 int generate_options(struct generate *, int argc, char **argv);
 

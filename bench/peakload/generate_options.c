@@ -87,6 +87,12 @@ static int complete(struct generate *g)
     return 0;
 }
 
+void generate_defaults(struct generate *g)
+{
+    *g = (struct generate) {.nature = {.seed = 1, .oddities = 0.15, .repeats = 0.06},
+                            .times = TIMES_NOW, .scans = -1, .parcels = -1};
+}
+
 int generate_options(struct generate *g, int argc, char **argv)
 {
     struct command command = {"generate", usage, closing, 0, 0, {
@@ -94,9 +100,8 @@ int generate_options(struct generate *g, int argc, char **argv)
         SPAN_GROUP(&g->run.span), {g, OPTION_ROWS(what_rows)}, RUN_GROUPS(&g->run)}};
     int operand, result;
 
-    *g = (struct generate) {.nature = {.seed = 1, .oddities = 0.15, .repeats = 0.06},
-                            .times = TIMES_NOW, .scans = -1, .parcels = -1,
-                            .run.arguments = argv};
+    generate_defaults(g);
+    g->run.arguments = argv;
     result = options_read(&command, argc, argv, &operand);
     return result != 0 ? result : complete(g);
 }

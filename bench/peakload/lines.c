@@ -7,6 +7,7 @@
 #include <string.h>
 #include <zstd.h>
 
+#include "bench/peakload/archive.h"
 #include "bench/peakload/say.h"
 
 enum { CHUNK = 1 << 17 };
@@ -52,6 +53,20 @@ struct lines *lines_open(const char *file)
         return NULL;
     }
     return l;
+}
+
+void lines_skip_to(struct lines *l, int64_t from_ms)
+{
+    long place = ftell(l->in), found;
+
+    if (l->zstd == NULL || place < 0)
+        return;
+    if (archive_find(l->in, from_ms, &found, &l->number) == 0) {
+        place = found;
+        l->pending = (ZSTD_inBuffer) {l->raw, 0, 0};
+        ZSTD_initDStream(l->zstd);
+    }
+    fseek(l->in, place, SEEK_SET);
 }
 
 static int inflate(struct lines *l)

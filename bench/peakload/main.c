@@ -3,15 +3,20 @@
 #include <string.h>
 
 #include "bench/peakload/generate.h"
+#include "bench/peakload/record.h"
 #include "bench/peakload/replay.h"
 #include "bench/peakload/say.h"
+#include "bench/peakload/search.h"
 
 static const struct {
     const char *name, *summary;
     int       (*run)(int argc, char **argv);
 } commands[] = {
     {"generate", "sends the scans of a simulated parcel network", generate_main},
-    {"replay", "sends what a file holds: a kcat -J recording, or CSV with a mapping", replay_main},
+    {"record", "writes what topics hold to a file that replays", record_main},
+    {"replay", "sends what a file holds: a recording, kcat -J lines, or CSV with a mapping",
+     replay_main},
+    {"search", "finds the highest rate that keeps limits of latency and lag", search_main},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -163,6 +163,8 @@ int replay_main(int argc, char **argv)
     r.lines = lines_open(options.file);
     if (r.lines == NULL)
         return EXIT_NO_INPUT;
+    if (options.from_ms != INT64_MIN)
+        lines_skip_to(r.lines, options.from_ms);
     result = run_open(&r.run, &options.run);
     if (result == EXIT_DONE)
         result = send_all(&r);

@@ -369,8 +369,12 @@ void watch_print_json(struct watch *w, FILE *out, double slip)
 {
     const struct histogram *outputs = &w->gauge[METER_OUTPUTS].total;
 
-    fprintf(out, ",\"slip\":%.6f,\"p50_ms\":%.3f,\"p99_ms\":%.3f", slip, ms_at(outputs, 0.5),
-            ms_at(outputs, 0.99));
+    fprintf(out, ",\"slip\":%.6f", slip);
+    if (outputs->count > 0)
+        fprintf(out, ",\"p50_ms\":%.3f,\"p99_ms\":%.3f", ms_at(outputs, 0.5),
+                ms_at(outputs, 0.99));
+    else
+        fputs(",\"p50_ms\":null,\"p99_ms\":null", out);
     if (w->marks != NULL)
         fprintf(out, ",\"lag_most\":%lld,\"never_visible\":%llu",
                 (long long)marks_lag_most(w->marks), (unsigned long long)marks_pending(w->marks));

@@ -111,6 +111,58 @@ def workers(it):
     trial.check(firsts >= (int(time.time()) - 60) * 1000, "they began before their time")
 
 
+def record(new, options):
+    """a topic recorded and sent again is the same topic; under pseudonyms it has its order"""
+    it = new(partitions=3)
+    copy, hidden = f"{it.name}-copy", f"{it.name}-hidden"
+    it.broker.create({name: (3, {"max.message.bytes": "2000000", "retention.ms": "-1"})
+                      for name in (copy, hidden)})
+    peakload(it, "generate", "--scans", "20000", "--broken", "0.02", "--start",
+             "2025-11-11T00:00:00+08:00", "--seed", str(options.seed))
+    file = os.path.join(it.folder, "whole.zst")
+    done = peakload(it, "record", file)
+    originals = in_topic(it)
+    trial.check(done["recorded"] == len(originals) > 20000, f"recorded {done['recorded']}")
+    peakload(it, "replay", "--topic", copy, "--partitions-as-recorded", "--timestamps",
+             "recorded", file)
+
+    def whole(m):
+        return m.partition, m.key, m.value, tuple(m.headers), m.at_ms
+    copies = in_topic(it, copy)
+    trial.check(sorted(map(repr, map(whole, copies))) == sorted(map(repr, map(whole, originals))),
+                "what was sent again is not what was recorded")
+    trial.check(by_key(copies) == by_key(originals), "the order of a key has changed")
+    middle = sorted(m.at_ms for m in originals)[len(originals) // 2]
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(middle // 1000))
+    late = peakload(it, "replay", "--null", "--from-time", when, file)["sent"]
+    trial.check(late == sum(m.at_ms >= middle // 1000 * 1000 for m in originals),
+                f"{late} from {when} on")
+    pseudonyms(it, hidden, originals)
+
+
+def pseudonyms(it, hidden, originals):
+    key, file = os.path.join(it.folder, "key"), os.path.join(it.folder, "hidden.zst")
+    with open(key, "w", encoding="ascii") as out:
+        out.write("00112233445566778899aabbccddeeff\n")
+    done = peakload(it, "record", "--pseudonymise", key, file)
+    trial.check(done["recorded"] + done["left_out"] == len(originals), f"lost some: {done}")
+    peakload(it, "replay", "--topic", hidden, file)
+    numbers = {m.key for m in originals if len(m.key) == 15}
+    found = in_topic(it, hidden)
+    shown = sum(any(name in (m.value or b"") for name in (m.key,)) for m in found)
+    trial.check(shown > 19000, "key and parcel have different names")
+    trial.check(not numbers & {m.key for m in found}, "a key is still there")
+    for m in found[::97]:
+        value = m.value or b""
+        trial.check(not any(value[i:i + 15] in numbers for i in range(len(value))),
+                    f"a number is still there: {value}")
+    good = {k: [json.loads(v)["time"] for v in values] for k, values in by_key(
+        m for m in originals if not m.headers).items()}
+    theirs = sorted([json.loads(v)["time"] for v in values] for values in by_key(
+        m for m in found if not m.headers).values())
+    trial.check(sorted(good.values()) == theirs, "the order of a parcel's scans has changed")
+
+
 def measure(new, options):
     """an open loop measured to the mark in Redis; HdrHistogram's own reader agrees"""
     it = new(partitions=3)
@@ -144,6 +196,12 @@ def measure(new, options):
         trial.check("hidden" not in whole and json.loads(whole)["machine"]["cores"] > 0,
                     "the manifest tells a secret, or no machine")
     peakload(it, "generate", *words, "--limit", "visible.p50=1ms", "--limit", "slip=100%", status=1)
+    found = peakload(it, "search", "--config", config, "--from", "200", "--to", "400", "--seconds",
+                     "2", "--limit", "visible.max=60s", "--limit", "slip=100%")
+    trial.check(found["rate"] == 400 and [t["passed"] for t in found["trials"]] == [True, True],
+                f"the search found {found}")
+    peakload(it, "search", "--config", config, "--from", "200", "--seconds", "2", "--limit",
+             "visible.p50=1ms", status=1)
     trial.check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
 
 

@@ -38,6 +38,8 @@ SCENARIOS = [
      "SIGHUP under load, with good files and bad ones: nothing is lost, mistakes change nothing"),
     ("replay", "on_load.replay", True,
      "peakload: recorded lines sent again, many times over, at their pace or another"),
+    ("record", "on_load.record", True,
+     "peakload: a topic recorded and sent again is the same topic; pseudonyms hide who is who"),
     ("measure", "on_load.measure", True,
      "peakload: an open loop measured to the outputs and to Redis, as HdrHistogram reads it"),
     ("kill9-loop", "on_process.kill9_loop", False, "kill -9, at least fifty times under load"),
