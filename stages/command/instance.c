@@ -13,6 +13,7 @@
 #include "pipeline/log.h"
 #include "pipeline/metric.h"
 #include "stages/board.h"
+#include "stages/command/attend.h"
 #include "stages/serve/http.h"
 #include "stages/topology.h"
 
@@ -109,6 +110,28 @@ static bool hook_partition(void *self, int32_t number, struct serve_partition *s
     return true;
 }
 
+/* ── What attend asks ─────────────────────────────────────────────────────── */
+
+#define HANGING_NS UINT64_C(10000000000)
+
+/* Every runner turned lately, and every partition that is ours moves or is at its end. */
+static bool hook_healthy(void *self)
+{
+    uint64_t    now_ns = clock_monotonic_ns();
+    const char *why = NULL;
+
+    for (uint32_t i = 0; i < graph_runners(self); i++) {
+        uint64_t turned_ns = graph_turned_ns(self, i);
+
+        if (now_ns > turned_ns && now_ns - turned_ns > HANGING_NS)
+            return false;
+    }
+    for (int i = 0; i < board_partitions && i < BOARD_PARTITIONS_MAX; i++)
+        if (board[i].phase != PHASE_STOPPED && !board_healthy(i, clock_wall_ms(), &why))
+            return false;
+    return true;
+}
+
 /* ── Running ──────────────────────────────────────────────────────────────── */
 
 static void say_summary(void)
@@ -141,8 +164,13 @@ static int serve_and_run(const struct config *config, struct graph *graph)
         return -1;
     if (http != NULL)
         log_info("run", "HTTP on port %u", http_port(http));
-    int result = graph_run(graph);
+    int result = attend_start(config, &(struct attend_hooks) {
+        .healthy = hook_healthy, .stopping = hook_draining, .self = graph});
 
+    if (result == 0) {
+        result = graph_run(graph);
+        attend_stop();
+    }
     http_stop(http);
     return result;
 }

@@ -8,7 +8,7 @@
 static const struct command *const commands[] = {
     &command_run,       &command_check,     &command_demo,  &command_parcel, &command_alerts,
     &command_partitions, &command_detectors, &command_graph,
-    &command_backtest,
+    &command_backtest,  &command_reload,    &command_drain,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

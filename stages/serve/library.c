@@ -1,0 +1,48 @@
+/* library.c - puts the Redis Function library in place, never over a newer one. */
+#include "stages/serve/library.h"
+
+#include <string.h>
+
+#include <hiredis/hiredis.h>
+
+#include "pipeline/check.h"
+#include "pipeline/error.h"
+#include "stages/serve/view_redis.h"
+
+#define ASK(redis, ...)                                                                     \
+    view_redis_ask((redis), sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *),   \
+                   (const char *[]){__VA_ARGS__}, NULL)
+
+/* 0: there is none yet, as far as we may see. */
+static int version_there(struct view_redis *redis)
+{
+    ASK(redis, "FCALL_RO", "peakline_version", "0");
+    redisReply *reply = view_redis_take(redis);
+    int         version = reply != NULL && reply->type == REDIS_REPLY_INTEGER
+                              ? (int)reply->integer : 0;
+
+    freeReplyObject(reply);
+    CHECK(version >= 0);
+    return version;
+}
+
+int library_load(struct view *view)
+{
+    struct view_redis *redis = view_redis_of(view);
+
+    CHECK(library_version > 0 && strncmp(library_text, "#!lua name=peakline\n", 20) == 0);
+    if (view_redis_begin(redis) != 0)
+        return -1;
+    int version = version_there(redis);
+
+    if (version >= library_version)
+        return version;
+    error_clear();
+    ASK(redis, "FUNCTION", "LOAD", "REPLACE", library_text);
+    redisReply *reply = view_redis_take(redis);
+
+    if (reply == NULL)
+        return error_add("FUNCTION LOAD");
+    freeReplyObject(reply);
+    return library_version;
+}
