@@ -2,10 +2,7 @@
 #include "stages/serve/api.h"
 
 #include "pipeline/clock.h"
-#include "pipeline/metric.h"
 #include "stages/serve/api_json.h"
-
-enum { METRICS_SPARE = 64 * 1024 };
 
 /* A runner turns at least each RUNNER_SLEEP_MS_MAX; so long without a turn, it hangs. */
 #define LIVE_NS (UINT64_C(10) * 1000000000)
@@ -118,20 +115,6 @@ void api_partitions(const struct serve_hooks *hooks, struct api_answer *answer)
     (void)put_partitions(out, hooks, true);
     json_raw(out, "}\n");
     begin(answer, 200);
-}
-
-void api_metrics(struct api_answer *answer)
-{
-    struct buffer *out = &answer->body;
-    size_t         length = METRICS_SPARE, size = 0;
-
-    while (length > size) { /* series may come between two looks */
-        size = length + METRICS_SPARE;
-        length = metric_print("peakline_", buffer_room(out, size), size) + 1;
-    }
-    out->used = length - 1;
-    answer->status = 200;
-    answer->type = "text/plain; version=0.0.4; charset=utf-8";
 }
 
 void api_version(struct api_answer *answer)

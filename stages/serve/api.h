@@ -21,7 +21,7 @@ struct api_answer {
 /* The body is empty before.  hooks: never NULL. */
 void api_live(const struct serve_hooks *, struct api_answer *);
 void api_ready(const struct serve_hooks *, struct api_answer *);
-void api_metrics(struct api_answer *);
+void api_metrics(const struct serve_hooks *, struct api_answer *);
 void api_version(struct api_answer *);
 void api_partitions(const struct serve_hooks *, struct api_answer *);
 void api_parcel(struct view *, const char *number, struct api_answer *);

@@ -126,7 +126,7 @@ static void answer_open(struct http *http, const char *path, struct api_answer *
     else if (strcmp(path, "/ready") == 0)
         api_ready(&http->hooks, answer);
     else if (strcmp(path, "/metrics") == 0)
-        api_metrics(answer);
+        api_metrics(&http->hooks, answer);
     else if (strcmp(path, "/version") == 0)
         api_version(answer);
 }

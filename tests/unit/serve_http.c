@@ -224,6 +224,10 @@ static void the_instance(void **state)
     assert_non_null(strstr(answer.body, "# TYPE peakline_http_requests_total counter\n"));
     assert_non_null(strstr(answer.body, "peakline_http_requests_total{status=\"2xx\"} "));
     assert_non_null(strstr(answer.head, "text/plain; version=0.0.4"));
+    assert_non_null(strstr(answer.body,
+                           "peakline_partition_lag_records{partition=\"3\"} 10.000\n"));
+    assert_null(strstr(answer.body, "partition=\"0\"")); /* not ours: no series */
+    assert_non_null(strstr(answer.body, "peakline_build_info{version=\"" PEAKLINE_VERSION "\"} 1"));
 }
 
 static void not_here(void **state)
