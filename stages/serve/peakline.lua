@@ -143,13 +143,14 @@ local function has(flags, at)
     return shifted(flags, at) % 2 == 1
 end
 
--- Weights, positions and documents: passed over.
+-- Weights, positions, documents and the courier: passed over.
 local function take_facts(r)
     local which = r.take('B')
     for i, size in ipairs({4, 4, 8, 8}) do
         if has(which, i - 1) then r.bytes(size) end
     end
     if has(which, 4) then r.bytes(4 * r.take('B')) end
+    if has(which, 5) then r.bytes(r.take('B')) end
 end
 
 -- What a record has or has not; bits of its byte `present`.
