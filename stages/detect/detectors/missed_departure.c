@@ -53,6 +53,9 @@ static uint32_t arrived_s(const struct parcel *p)
 static uint32_t planned_s(const struct sighting *s)
 {
     const struct parcel *p = s->parcel;
+
+    if (!(reference_parts(s->reference) & REFERENCE_DEPARTURES))
+        return 0;
     uint32_t leaves_s = reference_departure_s(s->reference,
                                               names_text(s->names, NAME_PLACE, p->at),
                                               names_text(s->names, NAME_PLACE, p->next),
