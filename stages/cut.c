@@ -195,13 +195,12 @@ struct gather {
     uint32_t                count;
 };
 
-static void gather_row(void *self, uint64_t hash, const uint8_t *bytes, size_t length)
+static void gather_row(void *self, const uint8_t *bytes, size_t length)
 {
     struct gather *g = self;
     char number[PARCEL_MAX];
     size_t number_length = record_number(bytes, number);
 
-    (void)hash;
     g->rows[g->count++] = (struct cut_row){
         .bytes = bytes,
         .length = (uint32_t)length,

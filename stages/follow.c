@@ -61,26 +61,17 @@ void follow_arm(struct partition *p, uint64_t hash, const char *number, size_t l
 }
 
 /* One entry of the wheel stands for the earliest deadline; later ones follow when it fires. */
-static void parcel_arm(struct partition *p, uint64_t hash, const struct parcel *parcel)
+static void parcel_store(struct partition *p, uint64_t hash, const struct parcel *parcel)
 {
-    uint32_t first_s = UINT32_MAX;
+    uint32_t first_s = UINT32_MAX, *armed_s = table_put(p->table, hash, parcel, true);
 
     for (uint32_t i = 0; i < parcel->deadlines_count; i++)
         if (parcel->deadlines[i].at_s < first_s)
             first_s = parcel->deadlines[i].at_s;
-    if (first_s == UINT32_MAX)
+    if (first_s == UINT32_MAX || (*armed_s != 0 && *armed_s <= first_s))
         return;
-    uint32_t armed_s = table_armed(p->table, hash, parcel->number, parcel->number_length);
-
-    if (armed_s != 0 && armed_s <= first_s)
-        return;
-    follow_arm(p, hash, parcel->number, parcel->number_length, first_s);
-}
-
-static void parcel_store(struct partition *p, uint64_t hash, const struct parcel *parcel)
-{
-    table_put(p->table, hash, parcel, true);
-    parcel_arm(p, hash, parcel);
+    deadlines_arm(p->deadlines, first_s, table_hash32(hash));
+    *armed_s = first_s;
 }
 
 static void changes_none(struct alert_changes *changes)

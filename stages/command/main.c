@@ -5,6 +5,10 @@
 
 #include "stages/command/command.h"
 
+/* jemalloc reads it when the program starts.  Freed memory goes back on a thread of its own;
+ * huge pages, because tables of parcels are read all over: each access would miss the TLB. */
+const char *malloc_conf = "background_thread:true,thp:always,metadata_thp:auto";
+
 static const struct command *const commands[] = {
     &command_run,       &command_check,     &command_demo,  &command_parcel, &command_alerts,
     &command_partitions, &command_detectors, &command_graph,

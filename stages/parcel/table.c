@@ -312,7 +312,7 @@ static struct stored *resize(struct table *t, struct slot *slot, size_t length)
     return record;
 }
 
-void table_put(struct table *t, uint64_t hash, const struct parcel *p, bool dirty)
+uint32_t *table_put(struct table *t, uint64_t hash, const struct parcel *p, bool dirty)
 {
     size_t length = record_size(p);
 
@@ -325,6 +325,7 @@ void table_put(struct table *t, uint64_t hash, const struct parcel *p, bool dirt
     record_pack(p, record->bytes);
     if (dirty && !is_dirty(t, record, slot->ref))
         dirty_add(t, record, slot->ref);
+    return &record->armed_s;
 }
 
 int table_restore(struct table *t, const uint8_t *bytes, size_t length)
@@ -380,23 +381,15 @@ size_t table_dirty_bytes(const struct table *t)
     return t->dirty_bytes;
 }
 
-static uint64_t hash_of(const uint8_t *bytes)
-{
-    char   number[PARCEL_MAX];
-    size_t length = record_number(bytes, number);
-
-    return parcel_hash(number, length);
-}
-
-void table_dirty_each(struct table *t, void (*each)(void *self, uint64_t hash,
-                      const uint8_t *bytes, size_t length), void *self)
+void table_dirty_each(struct table *t, void (*each)(void *self, const uint8_t *bytes,
+                      size_t length), void *self)
 {
     for (uint32_t i = 0; i < t->dirty_count; i++) {
         if (i + AHEAD < t->dirty_count)
             prefetch(at_ref(t, t->dirty[i + AHEAD]));
         const struct stored *record = at_ref(t, t->dirty[i]);
 
-        each(self, hash_of(record->bytes), record->bytes, record->length);
+        each(self, record->bytes, record->length);
     }
 }
 

@@ -27,8 +27,9 @@ void table_prefetch_record(const struct table *, uint64_t hash);
 const uint8_t *table_find(const struct table *, uint64_t hash, const char *number,
                           size_t number_length, size_t *length);
 
-/* Stores the parcel (new or changed), marks it dirty when asked. */
-void table_put(struct table *, uint64_t hash, const struct parcel *, bool dirty);
+/* Stores the parcel (new or changed), marks it dirty when asked.  Returns where the second is
+ * kept that table_arm sets; valid until the next table_put or table_remove. */
+uint32_t *table_put(struct table *, uint64_t hash, const struct parcel *, bool dirty);
 /* The same from packed bytes, as streamed in from Redis: clean; never over an entry (0 all
  * the same).  -1 with the error trail: no record. */
 int  table_restore(struct table *, const uint8_t *bytes, size_t length);
@@ -40,8 +41,8 @@ size_t   table_bytes(const struct table *);          /* memory taken, all told *
 /* The dirty records, in any order, with their packed bytes; then all are clean. */
 uint32_t table_dirty_count(const struct table *);
 size_t   table_dirty_bytes(const struct table *);
-void     table_dirty_each(struct table *, void (*each)(void *self, uint64_t hash,
-                          const uint8_t *bytes, size_t length), void *self);
+void     table_dirty_each(struct table *, void (*each)(void *self, const uint8_t *bytes,
+                          size_t length), void *self);
 void     table_clean(struct table *);
 
 /* Timers: the second for which an entry of the wheel stands, 0 = none; kept with the record
