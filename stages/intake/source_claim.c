@@ -282,10 +282,12 @@ void seat_start(struct seat *seat, const struct passage *passage, uint64_t now_n
 {
     CHECK(seat->state == SEAT_CLAIMING);
 #ifdef CANARY_no_rewind
-    if (seat->next > passage->offset)   /* planted: on from where it was, not from the mark */
-        passage = &(struct passage){.offset = seat->next, .epoch = passage->epoch};
+    int64_t planted = seat->next;   /* planted: on from where it was, not from the mark */
 #endif
     seat->next = passage->offset;
+#ifdef CANARY_no_rewind
+    seat->next = planted > seat->next ? planted : seat->next;
+#endif
     seat->check_valid = passage->check_valid;
     seat->check_kafka_ms = passage->check_kafka_ms;
     seat->check_home = passage->check_home;

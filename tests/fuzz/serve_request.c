@@ -1,0 +1,99 @@
+/* Any bytes as a request to the HTTP interface: whatever is answered begins as HTTP does, and
+ * the next request is answered too. */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "pipeline/check.h"
+#include "pipeline/clock.h"
+#include "pipeline/config.h"
+#include "pipeline/log.h"
+#include "stages/serve/http.h"
+
+enum { ANSWER_MAX = 1 << 20, PATIENCE_MS = 2000 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct config_row rows[] = {
+    {"kafka.group", CONFIG_TEXT, "g", 0, 0, NULL, "group", false, false},
+    {"kafka.topics.scans", CONFIG_TEXT, "scans", 0, 0, NULL, "topic", false, false},
+    {"kafka.partitioner", CONFIG_CHOICE, "murmur2", 0, 0, "murmur2|any", "kind", false, false},
+    {"redis.address", CONFIG_TEXT, "unix:/nowhere", 0, 0, NULL, "address", false, false},
+    {"redis.user", CONFIG_TEXT, "", 0, 0, NULL, "user", false, false},
+    {"redis.password", CONFIG_TEXT, "", 0, 0, NULL, "password", false, false},
+    {"redis.database", CONFIG_INTEGER, "0", 0, 1024, NULL, "database", false, false},
+    {"redis.timeout", CONFIG_DURATION, "1s", 100, 600000, NULL, "timeout", false, false},
+    {"http.listen", CONFIG_TEXT, "127.0.0.1:0", 0, 0, NULL, "address", false, false},
+    {"http.token", CONFIG_TEXT, "", 0, 0, NULL, "token", false, false},
+};
+
+static uint32_t hook_runners(void *self) { return (void)self, 1; }
+static bool     hook_draining(void *self) { return (void)self, false; }
+static int32_t  hook_partitions(void *self) { return (void)self, 2; }
+
+static uint64_t hook_turned(void *self, uint32_t runner)
+{
+    return (void)self, (void)runner, clock_monotonic_ns();
+}
+
+static bool hook_partition(void *self, int32_t number, struct serve_partition *p)
+{
+    (void)self;
+    *p = (struct serve_partition){.phase = "running", .healthy = true, .position = number};
+    return true;
+}
+
+static uint16_t port(void)
+{
+    static const struct serve_hooks hooks = {NULL, hook_runners, hook_turned, hook_draining,
+                                             hook_partitions, hook_partition};
+    static struct http *http;
+
+    if (http == NULL) {
+        struct config *config = config_create(rows, sizeof rows / sizeof rows[0]);
+
+        log_open(LOG_LEVEL_NONE, LOG_FORM_TEXT);
+        CHECK(config_finish(config) == 0);
+        http = http_start(config, &hooks);
+        CHECK(http != NULL);
+    }
+    return http_port(http);
+}
+
+/* The answer's length; it is closed by us or by the server. */
+static size_t say(const void *bytes, size_t length, char *answer)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port())};
+    int                s = socket(AF_INET, SOCK_STREAM, 0);
+    struct pollfd      look = {.fd = s, .events = POLLIN};
+    size_t             used = 0;
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(s >= 0 && connect(s, (const struct sockaddr *)&to, sizeof to) == 0);
+    (void)send(s, bytes, length, MSG_NOSIGNAL);
+    (void)shutdown(s, SHUT_WR);
+    while (used < ANSWER_MAX && poll(&look, 1, PATIENCE_MS) == 1) {
+        ssize_t got = recv(s, answer + used, ANSWER_MAX - used, 0);
+
+        if (got <= 0)
+            break;
+        used += (size_t)got;
+    }
+    close(s);
+    return used;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static char answer[ANSWER_MAX];
+    static const char plain[] = "GET /live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    size_t length = say(data, size, answer);
+
+    CHECK(length < 5 || memcmp(answer, "HTTP/", 5) == 0);
+    length = say(plain, sizeof plain - 1, answer);
+    CHECK(length > 12 && memcmp(answer, "HTTP/1.1 200", 12) == 0);
+    return 0;
+}
