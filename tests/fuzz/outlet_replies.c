@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <hiredis/hiredis.h>
-
 #include "pipeline/check.h"
 #include "stages/outlet/redis_replies.h"
 
@@ -18,7 +16,6 @@ static struct heard hear(bool build, const char *bytes, size_t length, size_t pi
 {
     struct redis_replies replies;
     struct heard heard = {0, 0, ""};
-    struct redisReply **list;
 
     memset(&replies, 0, sizeof replies);
     redis_replies_open(&replies);
@@ -39,12 +36,6 @@ static struct heard hear(bool build, const char *bytes, size_t length, size_t pi
     }
     heard.errors = (int)replies.errors;
     memcpy(heard.error, replies.error, sizeof heard.error);
-    uint32_t count = redis_replies_take(&replies, &list);
-
-    for (uint32_t i = 0; build && i < count; i++)
-        freeReplyObject(list[i]);
-    if (build)
-        free(list);
     redis_replies_clear(&replies);
     redis_replies_reset(&replies);
     redis_replies_close(&replies);

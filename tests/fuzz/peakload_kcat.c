@@ -1,10 +1,10 @@
 /* Any bytes as a line of a recording: refused with a word of why, or a message that, written
  * down, is read as the same message. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench/peakload/kcat.h"
-#include "pipeline/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,14 +16,14 @@ static bool same(const void *a, size_t a_length, const void *b, size_t b_length)
 
 static void compare(const struct message *one, const struct message *other)
 {
-    CHECK(same(one->key, one->key_length, other->key, other->key_length));
-    CHECK(same(one->value, one->length, other->value, other->length));
-    CHECK(one->headers == other->headers && one->partition == other->partition);
-    CHECK(one->kafka_ms == other->kafka_ms);
+    assert(same(one->key, one->key_length, other->key, other->key_length));
+    assert(same(one->value, one->length, other->value, other->length));
+    assert(one->headers == other->headers && one->partition == other->partition);
+    assert(one->kafka_ms == other->kafka_ms);
     for (int i = 0; i < one->headers; i++) {
-        CHECK(same(one->header[i].name, one->header[i].name_length, other->header[i].name,
+        assert(same(one->header[i].name, one->header[i].name_length, other->header[i].name,
                    other->header[i].name_length));
-        CHECK(same(one->header[i].value, one->header[i].length, other->header[i].value,
+        assert(same(one->header[i].value, one->header[i].length, other->header[i].value,
                    other->header[i].length));
     }
 }
@@ -34,20 +34,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char       *exact = malloc(size > 0 ? size : 1), *line = NULL; /* one byte too far is seen */
     size_t      length = 0;
 
-    CHECK(exact != NULL);
+    assert(exact != NULL);
     if (size > 0)
         memcpy(exact, data, size);
     if (kcat_read(&first, exact, size) != 0) {
-        CHECK(first.fault != NULL && first.fault[0] != '\0');
+        assert(first.fault != NULL && first.fault[0] != '\0');
     } else {
         FILE *stream = open_memstream(&line, &length);
 
-        CHECK(stream != NULL);
-        CHECK(kcat_write(stream, "scans", first.message.partition, 7, &first.message) == 0);
+        assert(stream != NULL);
+        assert(kcat_write(stream, "scans", first.message.partition, 7, &first.message) == 0);
         fclose(stream);
         while (length > 0 && line[length - 1] == '\n')
             length--;
-        CHECK(kcat_read(&again, line, length) == 0);
+        assert(kcat_read(&again, line, length) == 0);
         compare(&first.message, &again.message);
         free(line);
     }

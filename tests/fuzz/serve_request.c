@@ -50,10 +50,11 @@ static uint16_t port(void)
 {
     static const struct serve_hooks hooks = {NULL, hook_runners, hook_turned, hook_draining,
                                              hook_partitions, hook_partition};
-    static struct http *http;
+    static struct http   *http;
+    static struct config *config;   /* as long as the process */
 
     if (http == NULL) {
-        struct config *config = config_create(rows, sizeof rows / sizeof rows[0]);
+        config = config_create(rows, sizeof rows / sizeof rows[0]);
 
         log_open(LOG_LEVEL_NONE, LOG_FORM_TEXT);
         CHECK(config_finish(config) == 0);
