@@ -219,6 +219,10 @@ def hdr_agrees(file, took):
         trial.check(sums[meter].get_total_count() == took[meter]["count"],
                     f"{meter}: HdrHistogram counts {sums[meter].get_total_count()}")
         for name, percentile in (("p50_ms", 50), ("p99_ms", 99), ("max_ms", 100)):
-            theirs = sums[meter].get_value_at_percentile(percentile) / 1e6
-            trial.check(abs(theirs - took[meter][name]) <= 0.002 * theirs + 0.01,
-                        f"{meter} {name}: {theirs} by HdrHistogram, {took[meter][name]} by us")
+            # Its Python rounds the rank where its Java and we round up: a rank either way.
+            rank = 150 / took[meter]["count"]
+            low, high = (sums[meter].get_value_at_percentile(min(100, percentile + by)) / 1e6
+                         for by in (-rank, rank))
+            trial.check(low * 0.998 - 0.01 <= took[meter][name] <= high * 1.002 + 0.01,
+                        f"{meter} {name}: {low} to {high} by HdrHistogram, {took[meter][name]} "
+                        "by us")
