@@ -1,0 +1,274 @@
+"""contracts - every message of a real run against deploy/schemas/, and those who read them.
+
+    tests/contracts/run [--list | NAME...]
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+SCHEMAS = os.path.join(ROOT, "deploy/schemas")
+CACHE = os.environ.get("PEAKLINE_CACHE", os.path.expanduser("~/.cache/peakline"))
+sys.path[:0] = [os.path.join(ROOT, "tests/system"), os.path.join(ROOT, "deploy/examples")]
+VALUES = {"alerts": "alert", "etas": "eta", "progress": "progress"}
+HEADERS = {"alerts": "alert-headers", "dead_letters": "dead-letter-headers"}
+
+
+def check(true, what):
+    if not true:
+        raise AssertionError(what)
+
+
+def validators():
+    import jsonschema
+    found = {}
+    for file in sorted(os.listdir(SCHEMAS)):
+        if file.endswith(".schema.json"):
+            with open(os.path.join(SCHEMAS, file), encoding="utf-8") as text:
+                schema = json.load(text)
+            jsonschema.Draft7Validator.check_schema(schema)
+            found[file[:-len(".schema.json")]] = jsonschema.Draft7Validator(
+                schema, format_checker=jsonschema.FormatChecker())
+    return found
+
+
+class Run:
+    """What a real run took and told."""
+
+    def __init__(self, broker, folder):
+        import stand
+        import traffic
+        self.it = stand.Stand(broker, os.path.join(folder, "contracts"), "contracts")
+        self.group = "contracts"
+        self.users()
+        self.instance = self.it.start(self.group, **{"redis.user": "peakline",
+                                                     "redis.password": "PASSWORD"})
+        self.it.produce(list(traffic.Traffic(1, 1500, broken=0.02).messages()))
+        self.it.peakload("generate", "--brokers", broker.address, "--topic", self.it.scans,
+                         "--rate", "8000", "--seconds", "4", "--seed", "1")
+        self.instance.finish(120)
+        check(self.instance.stop() == 0, "SIGTERM: the exit status is not 0")
+        self.topics = self.it.outputs(self.group)
+        self.told = {kind: self.read(topic) for kind, topic in self.topics.items()
+                     if kind in ("alerts", "etas", "progress", "dead_letters")}
+
+    def users(self):
+        """Redis' users, from the lines that deploy/redis/users.acl gives."""
+        with open(os.path.join(ROOT, "deploy/redis/users.acl"), encoding="utf-8") as lines:
+            for line in lines:
+                words = line.replace("peakline:scans", f"{self.group}:{self.it.scans}").split()
+                self.it.redis.execute_command("ACL", "SETUSER", *words[1:])
+
+    def read(self, topic):
+        from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+        consumer = Consumer({"bootstrap.servers": self.it.broker.address, "group.id": "reader",
+                             "enable.partition.eof": True, "enable.auto.commit": False})
+        left = set(consumer.list_topics(topic, timeout=20).topics[topic].partitions)
+        consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in left])
+        messages = []
+        while left:
+            message = consumer.poll(20)
+            check(message is not None, f"{topic}: no answer")
+            if message.error() is None:
+                messages.append(message)
+            else:
+                check(message.error().code() == KafkaError._PARTITION_EOF, message.error())
+                left.discard(message.partition())
+        consumer.close()
+        return messages
+
+
+def broken_by(validator, value):
+    wrong = [f"{'/'.join(map(str, e.path))}: {e.message}" for e in validator.iter_errors(value)]
+    return wrong + [f"{name} is not in the schema" for name in value
+                    if name not in validator.schema["properties"]]
+
+
+def messages(run):
+    """every message told, and every scan taken, is as its schema says"""
+    by_name, counts = validators(), {}
+    dead = {(m.headers_of["source-partition"], m.headers_of["source-offset"])
+            for m in map(Letter, run.told["dead_letters"])}
+    for kind, told in run.told.items():
+        check(told, f"no message in {kind}: nothing was compared")
+        for message in told:
+            looked = {}
+            if kind in VALUES:
+                looked[VALUES[kind]] = json.loads(message.value())
+            if kind in HEADERS:
+                looked[HEADERS[kind]] = Letter(message).headers_of
+            for name, value in looked.items():
+                wrong = broken_by(by_name[name], value) if kind != "dead_letters" else \
+                    [e.message for e in by_name[name].iter_errors(value)]
+                check(not wrong, f"{kind} at {message.offset()}: {wrong[:3]} in {value}")
+                counts[name] = counts.get(name, 0) + 1
+    for message in run.read(run.it.scans):
+        place = (str(message.partition()), str(message.offset()))
+        if message.value() is None or place in dead:
+            continue
+        text = message.value()[5 if message.value()[:1] == b"\0" else 0:]     # framed
+        wrong = list(by_name["scan"].iter_errors(json.loads(text)))
+        check(not wrong, f"a scan that was taken: {wrong[:1]}")
+        counts["scan"] = counts.get("scan", 0) + 1
+    print("       ", ", ".join(f"{n} {c}" for n, c in sorted(counts.items())))
+
+
+class Letter:
+    """A message's headers as texts; of repeated names the last, which is ours."""
+
+    def __init__(self, message):
+        self.headers_of = {name: (value or b"").decode("utf-8", "replace")
+                           for name, value in message.headers() or []}
+
+
+def planted(run):
+    """broken messages are refused"""
+    by_name = validators()
+    for kind, name in VALUES.items():
+        good = json.loads(run.told[kind][0].value())
+        check(not broken_by(by_name[name], good), f"{name}: a good one is refused")
+        for member in by_name[name].schema["required"]:
+            without = {k: v for k, v in good.items() if k != member}
+            check(broken_by(by_name[name], without), f"{name} without {member} passes")
+            check(broken_by(by_name[name], {**good, member: []}), f"{name}: {member} [] passes")
+        check(broken_by(by_name[name], {**good, "more": 1}), f"{name}: an unknown member passes")
+
+
+def incidents_fold(run):
+    """the example subscriber finds open what Redis says is open"""
+    import incidents
+    done = subprocess.run(
+        [sys.executable, os.path.join(ROOT, "deploy/examples/incidents.py"),
+         run.it.broker.address, run.topics["alerts"], run.topics["progress"]],
+        capture_output=True, text=True, timeout=60, check=False)
+    check(done.returncode == 0, done.stderr[-500:])
+    fold = incidents.Incidents()
+    for message in run.told["progress"]:
+        fold.told(message.value())
+    for message in list(run.told["alerts"]) + list(run.told["alerts"])[:50]:    # some come again
+        fold.alert(message.value())
+    stored = set()
+    for partition in range(run.it.partitions):
+        stored |= {i.decode() for i in run.it.redis.hkeys(
+            run.it.key(run.group, partition, "open"))}
+    mine = {alert["id"] for alert in fold.open()}
+    check(mine and mine == stored, f"{len(mine)} open, Redis has {len(stored)}")
+    check(len(fold.progress) == run.it.partitions and fold.complete_to(), "progress is missing")
+    check(f"{len(mine)} open of" in done.stdout, done.stdout[-200:])
+
+
+def library(run):
+    """the Function library finds every stored parcel, where murmur2 says"""
+    import record
+    count = 0
+    for partition in range(run.it.partitions):
+        mark = run.it.key(run.group, partition, "mark")
+        for bucket in run.it.redis.keys(run.it.key(run.group, partition, "b") + "*"):
+            for number, data in run.it.redis.hgetall(bucket).items():
+                said = json.loads(run.it.redis.fcall_ro("peakline_parcel", 1, mark, number))
+                stored = record.unpack(data)
+                check(said["number"].encode() == number and said["life"] == stored.life
+                      and len(said["timeline"]) == len(stored.history), f"{number}: {said}")
+                home = run.it.redis.fcall_ro("peakline_partition", 0, number, run.it.partitions)
+                check(home == partition, f"{number}: home {home}, stored in {partition}")
+                count += 1
+        said = json.loads(run.it.redis.fcall_ro("peakline_alerts", 1, mark, 10000))
+        check(said["matching"] == len(said["alerts"]), "open alerts are missing")
+    check(count > 1000, f"only {count} parcels were asked for")
+
+
+def users(run):
+    """Redis' users may what they need (the whole run was one's), and no more"""
+    import redis
+
+    def refused(name, *words):
+        one = redis.Redis(unix_socket_path=run.it.redis_socket, username=name,
+                          password="PASSWORD")
+        try:
+            one.execute_command(*words)
+        except redis.exceptions.NoPermissionError:
+            return True
+        return False
+    mine, reader = run.it.key(run.group, 0, "mark"), "peakline-reader"
+    check(not refused(reader, "FCALL_RO", "peakline_alerts", 1, mine), "reader: FCALL_RO")
+    for name in ("peakline", reader):
+        for words in (("FLUSHALL",), ("CONFIG", "GET", "*"), ("KEYS", "*"), ("ACL", "LIST"),
+                      ("GET", "{another:scans:0}:mark"), ("FUNCTION", "FLUSH")):
+            check(refused(name, *words), f"{name} may {' '.join(words)}")
+    for words in (("SET", mine, "x"), ("HSET", mine, "a", "b"), ("FUNCTION", "LOAD", "x")):
+        check(refused(reader, *words), f"{reader} may {' '.join(words)}")
+
+
+def asyncapi(_):
+    """AsyncAPI's own parser takes the document, and refuses a broken one"""
+    home = os.path.join(CACHE, "asyncapi-parser-3")
+    if not os.path.isdir(os.path.join(home, "node_modules/@asyncapi/parser")):
+        os.makedirs(home, exist_ok=True)
+        subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", home,
+                        "@asyncapi/parser@3"], check=True, timeout=300, stdin=subprocess.DEVNULL)
+
+    def parse(file):
+        return subprocess.run(["node", os.path.join(HERE, "asyncapi.mjs"), home, file],
+                              capture_output=True, text=True, timeout=120, check=False)
+    done = parse(os.path.join(SCHEMAS, "asyncapi.yaml"))
+    check(done.returncode == 0 and "5 messages" in done.stdout, done.stdout + done.stderr[-800:])
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(SCHEMAS, folder, dirs_exist_ok=True)
+        file = os.path.join(folder, "asyncapi.yaml")
+        with open(file, encoding="utf-8") as text:
+            broken = text.read().replace("action: send", "action: shout", 1)
+        with open(file, "w", encoding="utf-8") as text:
+            text.write(broken)
+        check(parse(file).returncode != 0, "a broken document passes")
+
+
+TESTS = {"messages": messages, "planted": planted, "incidents": incidents_fold,
+         "library": library, "users": users, "asyncapi": asyncapi}
+
+
+def one(name, run):
+    began, why = time.monotonic(), ""
+    try:
+        TESTS[name](run)
+    except Exception:       # pylint: disable=broad-except
+        why = traceback.format_exc(limit=3)
+    print(f"{'FAIL' if why else 'ok':7} {'contracts/' + name:44} "
+          f"{time.monotonic() - began:6.1f} s\n{why}", end="", flush=True)
+    return not why
+
+
+def main(names):
+    if names == ["--list"]:
+        for name, test in TESTS.items():
+            print(f"{name:12} {test.__doc__}")
+        return 0
+    unknown = [name for name in names if name not in TESTS]
+    if unknown:
+        print(f"tests/contracts/run: no test {unknown[0]}; --list names them", file=sys.stderr)
+        return 64
+    import stand
+    folder = tempfile.mkdtemp(prefix="peakline-")
+    broker, run = None, None
+    try:
+        if names != ["asyncapi"]:
+            broker = stand.Broker(folder)
+            run = Run(broker, folder)
+        passed = [one(name, run) for name in names or TESTS]
+    finally:
+        if run is not None:
+            run.it.close()
+        if broker is not None:
+            broker.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"{sum(passed)} passed, {len(passed) - sum(passed)} failed")
+    return 0 if all(passed) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
