@@ -53,19 +53,20 @@ static int checkpoint_init(struct stage *stage, const struct config *config)
 {
     struct checkpoint *x = stage_state(stage);
     struct batch_shape shape = {.kind = KIND_WRITES, .head_size = sizeof(struct request)};
+    char labels[32];
 
     (void)config;
+    snprintf(labels, sizeof labels, "worker=\"%u\"", stage_index(stage));
     x->probes = stage_pool(stage, TO_REDIS, &shape);
-    x->applied = metric_open(&info_applied, "");
-    x->lost = metric_open(&info_lost, "");
-    x->asked = metric_open(&info_asked, "");
-    x->paused = metric_open(&info_paused, "");
+    x->applied = metric_open(&info_applied, labels);
+    x->lost = metric_open(&info_lost, labels);
+    x->asked = metric_open(&info_asked, labels);
+    x->paused = metric_open(&info_paused, labels);
     for (int i = 0; i < REFUSALS; i++) {
-        char labels[48];
+        char more[48];
 
-        snprintf(labels, sizeof labels, "worker=\"%u\",kind=\"%s\"", stage_index(stage),
-                 refusal_names[i]);
-        x->refused[i] = metric_open(&info_refused, labels);
+        snprintf(more, sizeof more, "%s,kind=\"%s\"", labels, refusal_names[i]);
+        x->refused[i] = metric_open(&info_refused, more);
     }
     x->turned_ns = clock_boot_ns();
     return 0;
@@ -205,6 +206,8 @@ static void probe_answer(struct stage *stage, struct seat *seat, uint64_t now_ns
 
     if (request->answer == REQUEST_APPLIED)
         seat->must_look = false;
+    else if (request->answer == REQUEST_DIFFERS && seat_knows(seat, &request->mark))
+        seat->must_look = false;   /* our own cut was applied meanwhile */
     else if (request->answer == REQUEST_DIFFERS)
         seat_lose(stage, seat, "mark changed while this process was away");
     else

@@ -209,6 +209,13 @@ static void cut_lost(struct stage *stage, struct seat *seat, const char *how)
     errand_finish(stage, seat, REQUEST_DIFFERS);
 }
 
+bool seat_knows(const struct seat *seat, const struct mark *mark)
+{
+    bool writing = seat->step == STEP_CUT_WRITE || seat->step == STEP_CUT_ASK;
+
+    return mark_same(mark, &seat->mark) || (writing && mark_same(mark, &seat->next));
+}
+
 static void cut_answer(struct stage *stage, struct seat *seat, struct request *request,
                        uint64_t now_ns)
 {
@@ -223,7 +230,7 @@ static void cut_answer(struct stage *stage, struct seat *seat, struct request *r
             seat->step = STEP_CUT_WRITE;   /* mark as before: not applied, send again */
         break;
     case REQUEST_DIFFERS:
-        if (asked && mark_same(&request->mark, &seat->next))
+        if (mark_same(&request->mark, &seat->next))   /* an EXEC given up for lost came late */
             cut_applied(stage, seat, request);
 #ifdef CANARY_blind_resend
         else if (asked)   /* planted: sent again over whatever mark is there */

@@ -79,6 +79,9 @@ int  errand_send(struct stage *, struct seat *, uint64_t now_ns);
 void errand_finish(struct stage *, struct seat *, enum request_answer);
 /* What was sent is home, with Redis's answer; emits nothing. */
 void errand_answered(struct stage *, struct seat *, uint64_t now_ns);
+/* Is this mark, found where another was expected, ours all the same: what the cut under way
+ * writes, or one that has been applied since it was asked for? */
+bool seat_knows(const struct seat *, const struct mark *);
 /* The request asks whether mark is as `expected`. */
 void request_look(struct request *, const char *expected);
 extern const char *const refusal_names[REFUSALS];   /* of the metric: "oom" */

@@ -292,7 +292,56 @@ static void looks(void **state)
     expect_lost();
 }
 
+/* A cut given up for lost is applied late, when mark has been asked and the cut is sent again:
+ * what is there is our own. */
+static void cut_applied_late(void **state)
+{
+    (void)state;
+    owned();
+    redis.fault = LOST_NOT_APPLIED;
+    cut(1, 0, 50);
+    redis.hold = true;
+    pass_ms(200);
+    assert_int_equal(redis.last.kind, REQUEST_LOOK);
+    redis.hold = false;
+    (void)graph_step(graph, 2, now_ns);          /* not applied, says Redis … */
+    redis.hold = true;
+    turn();
+    assert_int_equal(redis.last.kind, REQUEST_CUT);
+    memcpy(redis.marks[1], redis.last.wanted, sizeof redis.marks[1]);
+    redis.hold = false;                          /* … and then it was */
+    turn();
+    assert_int_equal(answered()->kind, REQUEST_CUT);
+    assert_int_equal(answered()->answer, REQUEST_APPLIED);
+    cut(2, 0, 60);
+    assert_int_equal(answered()->answer, REQUEST_APPLIED);
+    assert_int_equal(mark_of(1).sequence, 2);
+}
+
 /* ── Pauses and ends ──────────────────────────────────────────────────────── */
+
+/* Away while a cut was on its way: the mark that is found may be that cut's. */
+static void paused_with_a_cut_away(void **state)
+{
+    (void)state;
+    for (int lost = 0; lost < 2; lost++) {
+        if (lost == 0)
+            owned();
+        redis.hold = true;
+        redis.fault = lost ? LOST_APPLIED : NONE;
+        cut(1 + (uint64_t)lost, 0, 50 + lost);
+        boot_ns += 4000000000;
+        turn();
+        redis.hold = false;
+        turn();
+        pass_ms(1000);
+        assert_int_equal(answered()->answer, REQUEST_APPLIED);
+        assert_int_equal(mark_of(1).sequence, 1 + lost);
+        say(1, OUTPUTS_AT_ONCE, 1 + (uint64_t)lost, 0);
+        assert_int_equal(kafka.count, 1);
+        finish(1, OUTCOME_DONE);
+    }
+}
 
 /* Away for half a session: nothing is produced before mark has been seen. */
 static void paused(void **state)
@@ -384,9 +433,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(claim_of_nothing), TEST(claim_of_a_mark), TEST(claim_disturbed),
         TEST(claim_unknown), TEST(cut_waits), TEST(cut_before_outputs), TEST(deferred),
-        TEST(cut_unknown), TEST(told_why), TEST(foreign_mark), TEST(foreign_after_unknown),
-        TEST(mark_gone),
-        TEST(looks), TEST(paused), TEST(released), TEST(apart),
+        TEST(cut_unknown), TEST(cut_applied_late), TEST(told_why), TEST(foreign_mark),
+        TEST(foreign_after_unknown), TEST(mark_gone), TEST(looks), TEST(paused_with_a_cut_away),
+        TEST(paused), TEST(released), TEST(apart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
