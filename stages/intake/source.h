@@ -25,6 +25,8 @@ enum {
 };
 
 #define MS_NS ((uint64_t)1000000)
+/* A revoked partition is let go with a last checkpoint, or after so long without: others wait. */
+#define SOURCE_RELEASE_NS (20000 * MS_NS)
 
 enum seat_state {
     SEAT_NONE, SEAT_WAITING, SEAT_ASKING, SEAT_COMMITTING, SEAT_CLAIMING, SEAT_LOCATING,
@@ -111,7 +113,7 @@ void ask_ends(struct source *, struct seat *, uint64_t now_ns);
 
 /* ── source_feed.c ──  emit at most source->budget batches; return work done */
 
-int  source_tell(struct source *, struct seat *);                  /* what the seat owes */
+int  source_tell(struct source *, struct seat *, uint64_t now_ns); /* what the seat owes */
 int  source_pulse(struct source *, struct seat *, uint64_t now_ns);
 int  source_feed(struct source *, uint64_t now_ns);
 void seat_commit(struct source *, struct seat *, uint64_t now_ns); /* the newest one wanted */

@@ -56,7 +56,15 @@ static void emit(struct source *source, struct batch *batch)
     stage_emit(source->stage, 0, &batch);
 }
 
-int source_tell(struct source *source, struct seat *seat)
+/* A last checkpoint wants what was read to be through, dead letters acknowledged, too: their
+ * batches are out until then.  Not for ever: half of the patience there is. */
+static bool must_wait(const struct seat *seat, uint64_t now_ns)
+{
+    return seat->owes == OWES_REVOKE && seat->out > 0 &&
+           now_ns + SOURCE_RELEASE_NS / 2 < seat->due_ns;
+}
+
+int source_tell(struct source *source, struct seat *seat, uint64_t now_ns)
 {
     static const struct {
         enum passage_event event;
@@ -69,7 +77,7 @@ int source_tell(struct source *source, struct seat *seat)
     bool          assign = seat->owes == OWES_ASSIGN;
     struct batch *batch;
 
-    if (seat->owes == OWES_NOTHING)
+    if (seat->owes == OWES_NOTHING || must_wait(seat, now_ns))
         return 0;
     CHECK(assign || seat->told != 0);
     batch = take(source, seat, orders[seat->owes].spare, orders[seat->owes].event);
@@ -107,9 +115,10 @@ int source_pulse(struct source *source, struct seat *seat, uint64_t now_ns)
 {
     struct batch *batch;
 
-    if (seat->state != SEAT_FEEDING)
+    if (seat->state == SEAT_FEEDING)
+        ask_ends_when_due(source, seat, now_ns);
+    else if (seat->owes != OWES_REVOKE)   /* until then there is news of dead letters to bring */
         return 0;
-    ask_ends_when_due(source, seat, now_ns);
     if (seat->pulse_out || now_ns - seat->pulse_ns < PULSE_NS)
         return 0;
     batch = take(source, seat, SOURCE_BURST + SOURCE_RESERVE, PASSAGE_PULSE);
@@ -190,11 +199,13 @@ int source_feed(struct source *source, uint64_t now_ns)
     return work;
 }
 
-/* Is what track wants committed other than what the group has? */
+/* Is what track wants committed other than what the group has?  What was told below the commit
+ * that was found is being replayed in silence; a commit that went back would forget that. */
 static bool news(const struct seat *seat)
 {
-    return seat->wanted.offset >= 0 && (seat->wanted.offset != seat->committed.offset ||
-                                        seat->wanted.epoch != seat->committed.epoch);
+    return seat->wanted.offset >= 0 && seat->wanted.offset >= seat->suppress_below &&
+           (seat->wanted.offset != seat->committed.offset ||
+            seat->wanted.epoch != seat->committed.epoch);
 }
 
 bool seat_uncommitted(const struct seat *seat)

@@ -35,8 +35,6 @@ enum { EVENTS_PER_TURN = 64, POOL_LEAST = 32 };
 
 #define CHORES_NS  (1 * MS_NS)
 #define COLLECT_NS (2000 * MS_NS)  /* claims wait so long for each other                       */
-#define RELEASE_NS (20000 * MS_NS) /* a revoked partition is let go with a last checkpoint, or
-                                      after so long without: others wait for it              */
 #define AGAIN_NS   (1000 * MS_NS)
 
 static const struct metric_info messages_info = {
@@ -136,7 +134,7 @@ static void seat_release(struct source *source, struct seat *seat, bool lost, ui
         return;
     lost = lost || seat->state == SEAT_CLAIMING;
     seat->state = SEAT_RELEASING;
-    seat->due_ns = now_ns + RELEASE_NS;
+    seat->due_ns = now_ns + SOURCE_RELEASE_NS;
     if (seat->told == 0) {
         seat_remove(source, seat);
         return;
@@ -162,7 +160,7 @@ static void finish_release(struct source *source, struct seat *seat, uint64_t no
         seat_remove(source, seat);
     } else if (late && seat->owes != OWES_LOST) {
         log_warning(ROOM, "partition %" PRId32 ": not let go within %d s, taken away",
-                    seat->partition, (int)(RELEASE_NS / (1000 * MS_NS)));
+                    seat->partition, (int)(SOURCE_RELEASE_NS / (1000 * MS_NS)));
         seat->owes = OWES_LOST;
     }
 }
@@ -346,7 +344,7 @@ static int chores(struct source *source, uint64_t now_ns)
             stop_split(source);
         seat_step(source, seat, now_ns);
         seat_commit(source, seat, now_ns);
-        work += source_tell(source, seat);
+        work += source_tell(source, seat, now_ns);
         work += source_pulse(source, seat, now_ns);
         if (seat->state == SEAT_RELEASING)
             finish_release(source, seat, now_ns);

@@ -90,6 +90,14 @@ static void answer(enum passage_event event, int32_t partition, enum passage_ans
     step(5);
 }
 
+/* The scans of a partition are through. */
+static inline void through(int32_t partition)
+{
+    while (find(PASSAGE_SCANS, partition) >= 0)
+        home((uint32_t)find(PASSAGE_SCANS, partition));
+    step(5);
+}
+
 /* Everything home, drained, and nothing left anywhere. */
 static void end(void)
 {

@@ -146,6 +146,28 @@ static void refused_commit_lets_go(void **state)
     end();
 }
 
+/* Redis lost some, or all: below the commit that was found all has been told, and is replayed in
+ * silence.  A commit that went back would let it be told again. */
+static void commits_do_not_go_back(void **state)
+{
+    (void)state;
+    begin(NULL);
+    broker.logs[0].group = 80;
+    snprintf(broker.logs[0].metadata, sizeof broker.logs[0].metadata,
+             "peakline 77 abcdef0123456789");
+    assign(1);
+    answer_start(0, 40);
+    assert_int_equal(wanted(PASSAGE_SCANS, 0)->suppress_below, 80);
+    answer(PASSAGE_SCANS, 0, ANSWER_COMMIT, 60);
+    step(3 * SECOND);
+    assert_int_equal(broker.logs[0].group, 80);
+    assert_string_equal(broker.logs[0].metadata, "peakline 77 abcdef0123456789");
+    answer(PASSAGE_PULSE, 0, ANSWER_COMMIT, 100);
+    step(2 * SECOND);
+    assert_int_equal(broker.logs[0].group, 100);
+    end();
+}
+
 /* ── giving back ── */
 
 static void revoked_partitions_are_committed_first(void **state)
@@ -154,6 +176,8 @@ static void revoked_partitions_are_committed_first(void **state)
     running(2, 100);
     tell((struct consumer_event){.kind = CONSUMER_REVOKED});
     step(SECOND);
+    through(0);
+    through(1);
     assert_true(find(PASSAGE_REVOKE, 0) >= 0 && find(PASSAGE_REVOKE, 1) >= 0);
     assert_int_equal(broker.unassigns, 0);
     broker.deaf = true;
@@ -169,6 +193,28 @@ static void revoked_partitions_are_committed_first(void **state)
     assign(2);
     assert_true(find(PASSAGE_ASSIGN, 0) >= 0);
     end();
+}
+
+/* Scans are home when their dead letters are acknowledged, too: then a last checkpoint can hold
+ * them.  Meanwhile pulses go on bringing the news, and there is an end to it. */
+static void revoked_when_through(void **state)
+{
+    (void)state;
+    for (int never = 0; never < 2; never++) {
+        running(1, 100);
+        step(2 * SECOND);
+        tell((struct consumer_event){.kind = CONSUMER_REVOKED});
+        home((uint32_t)find(PASSAGE_PULSE, 0));
+        step(3 * SECOND);
+        assert_int_equal(find(PASSAGE_REVOKE, 0), -1);
+        assert_true(find(PASSAGE_PULSE, 0) >= 0);
+        if (never)
+            step(8 * SECOND);
+        else
+            through(0);
+        assert_true(find(PASSAGE_REVOKE, 0) >= 0);
+        end();
+    }
 }
 
 static void revoked_in_mid_claim(void **state)
@@ -223,6 +269,7 @@ static void drain_commits_and_gives_back(void **state)
     running(1, 100);
     stop();
     step(SECOND);
+    through(0);
     assert_int_equal(broker.unassigns, 0);
     answer(PASSAGE_REVOKE, 0, ANSWER_COMMIT, 100);
     assert_int_equal(broker.logs[0].group, 100);
@@ -253,8 +300,10 @@ int main(void)
         cmocka_unit_test(pulses_say_what_is_complete),
         cmocka_unit_test(no_idle_advance_when_it_is_off),
         cmocka_unit_test(commits_go_to_the_group),
+        cmocka_unit_test(commits_do_not_go_back),
         cmocka_unit_test(refused_commit_lets_go),
         cmocka_unit_test(revoked_partitions_are_committed_first),
+        cmocka_unit_test(revoked_when_through),
         cmocka_unit_test(revoked_in_mid_claim),
         cmocka_unit_test(revoked_and_not_let_go),
         cmocka_unit_test(lost_partitions_are_let_go_at_once),
