@@ -208,8 +208,8 @@ static void gather_row(void *self, const uint8_t *bytes, size_t length)
     };
 }
 
-/* Two areas of `count` rows each: gathered, then sorted. */
-static struct cut_row *rows_take(struct track *t, uint32_t count)
+/* Two areas of `count` rows each, gathered and sorted; and, cleared, an end per bucket. */
+static struct cut_row *rows_take(struct track *t, uint32_t count, uint32_t buckets)
 {
     if (t->cut_rows_size < count) {
         free(t->cut_rows);
@@ -217,6 +217,13 @@ static struct cut_row *rows_take(struct track *t, uint32_t count)
         t->cut_rows = malloc(2 * (size_t)t->cut_rows_size * sizeof *t->cut_rows);
         CHECK(t->cut_rows != NULL);
     }
+    if (t->cut_ends_size < buckets + 1) {
+        free(t->cut_ends);
+        t->cut_ends_size = buckets + 1;
+        t->cut_ends = malloc(t->cut_ends_size * sizeof *t->cut_ends);
+        CHECK(t->cut_ends != NULL);
+    }
+    memset(t->cut_ends, 0, (buckets + 1) * sizeof *t->cut_ends);
     return t->cut_rows;
 }
 
@@ -225,16 +232,14 @@ static const struct cut_row *rows_sorted(struct track *t, const struct partition
                                          const struct cut_row *rows, uint32_t count)
 {
     struct cut_row *sorted = t->cut_rows + t->cut_rows_size;
-    uint32_t *ends = calloc((size_t)p->mark.buckets + 1, sizeof *ends);
+    uint32_t *ends = t->cut_ends;
 
-    CHECK(ends != NULL);
     for (uint32_t i = 0; i < count; i++)
         ends[rows[i].bucket + 1]++;
     for (uint32_t b = 0; b < p->mark.buckets; b++)
         ends[b + 1] += ends[b];
     for (uint32_t i = 0; i < count; i++)
         sorted[ends[rows[i].bucket]++] = rows[i];
-    free(ends);
     return sorted;
 }
 
@@ -262,7 +267,7 @@ static uint32_t put_records(struct track *t, struct partition *p)
 {
     if (table_dirty_count(p->table) == 0)
         return 0;
-    struct gather g = {.p = p, .rows = rows_take(t, table_dirty_count(p->table))};
+    struct gather g = {.p = p, .rows = rows_take(t, table_dirty_count(p->table), p->mark.buckets)};
     uint32_t commands = 0;
 
     table_dirty_each(p->table, gather_row, &g);
@@ -289,14 +294,15 @@ bool cut_due(const struct track *t, const struct partition *p, uint64_t now_ns)
 {
     return p->request == NULL &&
            (now_ns >= p->cut_ns || cut_full(t, p) ||
-            (has_deferred(p) && t->deferred_out >= t->deferred_max / 2));
+            (has_deferred(p) && t->deferred_held >= t->deferred_max / 2));
 }
 
 /* No further scan may be taken: one cut is out, and the next would be full already. */
 bool cut_full(const struct track *t, const struct partition *p)
 {
     return table_dirty_count(p->table) >= t->records_max ||
-           table_dirty_bytes(p->table) >= CUT_BYTES_MAX;
+           p->index_commands >= t->records_max ||   /* what expires is no dirty record */
+           table_dirty_bytes(p->table) + p->index.used >= CUT_BYTES_MAX;
 }
 
 /* Nothing to write.  The clock of a quiet partition is written now and then all the same:

@@ -337,6 +337,8 @@ bool follow_scan(struct track *t, struct partition *p, const struct scan *scan)
     if (!follow_clock(t, p, follow_clock_of(t, scan->kafka_ms, scan->time_ms)) ||
         cut_full(t, p) || !tell_room(t, p))
         return false;
+    if (scan_is_blank(scan))
+        return true;
     if (!parcel_load(p, scan->hash, number, scan->parcel.length, &s.before))
         memset(&s.before, 0, offsetof(struct parcel, history));
     s.unsent_first = s.before.unsent_count;

@@ -440,10 +440,8 @@ void own_end(struct track *t, struct partition *p)
 {
     if (p->phase != LIFE_ENDING) {
         own_lose(t, p);
-        if (p->outputs != NULL)
-            pool_give(t->outputs, &p->outputs);
-        if (p->deferred != NULL)
-            pool_give(t->outputs, &p->deferred);
+        tell_drop(t, &p->outputs);
+        tell_drop(t, &p->deferred);
         if (p->request != NULL && p->request_waits)   /* a cut that never left */
             pool_give(t->requests, &p->request);
         p->request_waits = false;

@@ -48,7 +48,6 @@ static void batch_emit(struct track *t, struct partition *p, struct batch **batc
         head->ordinal = ++p->ordinal;
     if (head->mode == OUTPUTS_DEFERRED) {
         p->must_cut = true;
-        t->deferred_out++;
         p->deferred_out++;
     }
     stage_emit(t->stage, TRACK_TO_KAFKA, batch);
@@ -64,7 +63,7 @@ static bool batch_ready(struct track *t, struct partition *p, struct batch **bat
             return false;
         batch_emit(t, p, batch);
     }
-    if (mode == OUTPUTS_DEFERRED && t->deferred_out >= t->deferred_max)
+    if (mode == OUTPUTS_DEFERRED && t->deferred_held >= t->deferred_max)
         return false;
     *batch = pool_take(t->outputs);
     if (*batch == NULL)
@@ -74,6 +73,7 @@ static bool batch_ready(struct track *t, struct partition *p, struct batch **bat
     struct outputs *head = (*batch)->head;
 
     head->mode = mode;
+    t->deferred_held += mode == OUTPUTS_DEFERRED;
     head->after = mode == OUTPUTS_DEFERRED ? p->cut_ordinal + 1 : 0;
     return true;
 }
@@ -192,12 +192,20 @@ void tell_progress(struct track *t, struct partition *p, uint64_t now_ns)
     batch_emit(t, p, &batch);
 }
 
+void tell_drop(struct track *t, struct batch **batch)
+{
+    if (*batch == NULL)
+        return;
+    t->deferred_held -= ((struct outputs *)(*batch)->head)->mode == OUTPUTS_DEFERRED;
+    pool_give(t->outputs, batch);
+}
+
 static void flush(struct track *t, struct partition *p, struct batch **batch, bool empty_only)
 {
     if (*batch == NULL)
         return;
     if ((*batch)->count == 0)
-        pool_give(t->outputs, batch);   /* others may need it meanwhile */
+        tell_drop(t, batch);   /* others may need it meanwhile */
     else if (!empty_only && t->budget[TRACK_TO_KAFKA] > 0)
         batch_emit(t, p, batch);
 }

@@ -224,11 +224,6 @@ static bool work_scans(struct track *t, struct partition *p, const struct batch 
         p->last_kafka_ms = scan->kafka_ms;
         p->last_home = scan->home;
     }
-    if (batch->offset_next > p->position) {
-        p->position = batch->offset_next;
-        p->last_kafka_ms = facts->last_kafka_ms;
-        p->last_home = facts->last_home;
-    }
     return true;
 }
 
@@ -238,6 +233,15 @@ static bool work_pulse(struct track *t, struct partition *p, const struct passag
     if (facts->complete_ms == 0 || t->clock_by_event)
         return true;
     return follow_clock(t, p, facts->complete_ms < t->wall_ms ? facts->complete_ms : t->wall_ms);
+}
+
+/* A pulse that has to wait while a cut waits for dead letters goes home undone: the next one
+ * brings the news that the cut needs. */
+static bool must_go_home(const struct partition *p)
+{
+    const struct passage *facts = p->waiting[p->waiting_first]->head;
+
+    return facts->event == PASSAGE_PULSE && p->request_waits;
 }
 
 /* The passage at the head; false: it has to wait. */
@@ -273,7 +277,7 @@ static int work(struct track *t, struct partition *p, uint64_t now_ns)
         if (cut_due(t, p, now_ns))
             cut_take(t, p, now_ns);
         int64_t before = p->position;
-        bool through = work_passage(t, p);
+        bool through = work_passage(t, p) || (p->waiting_count > 0 && must_go_home(p));
 
         done += p->position != before || through;
         if (!through)
@@ -369,6 +373,11 @@ static enum stage_verdict track_on_batch(struct stage *stage, struct batch *batc
     }
     if (passage->settled > p->settled)   /* now: a cut may wait for it that this one waits for */
         p->settled = passage->settled;
+    if (passage->event == PASSAGE_PULSE && p->waiting_count > 0) {
+        p->high = passage->high;   /* it brings news to who waits, so the next one must come too */
+        passage_finish(t, p, batch);
+        return STAGE_TAKEN;
+    }
     CHECK(p->waiting_count < WAITING_MAX);
     p->waiting[(p->waiting_first + p->waiting_count++) % WAITING_MAX] = batch;
     if (p->waiting_count == 1)
@@ -440,13 +449,10 @@ static void track_on_return(struct stage *stage, struct batch *batch)
     if (p != NULL && p->assignment != batch->assignment)
         p = NULL;
     if (batch->kind == KIND_OUTPUTS) {
-        bool deferred = ((struct outputs *)batch->head)->mode == OUTPUTS_DEFERRED;
-
-        t->deferred_out -= deferred;
         if (p != NULL)
-            p->deferred_out -= deferred;
+            p->deferred_out -= ((struct outputs *)batch->head)->mode == OUTPUTS_DEFERRED;
         outputs_returned(p, batch);
-        pool_give(t->outputs, &batch);
+        tell_drop(t, &batch);
         return;
     }
     const struct request *request = batch->head;
@@ -481,6 +487,7 @@ static void track_fini(struct stage *stage)
     pool_destroy(t->requests);
     rulebook_leave(t->book);
     free(t->cut_rows);
+    free(t->cut_ends);
 }
 
 const struct stage_type stage_track = {

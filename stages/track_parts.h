@@ -12,7 +12,7 @@
 struct track {
     struct stage     *stage;
     struct pool      *outputs, *requests;
-    uint32_t          deferred_out, deferred_max; /* batches that wait for a cut, or its turn  */
+    uint32_t          deferred_held, deferred_max; /* batches being filled, or not yet home     */
     struct partition *partitions[1024];
     int32_t           owned[1024];
     uint32_t          owned_count;
@@ -31,7 +31,8 @@ struct track {
     const char       *group, *topic, *source;
     struct batch     *scratch;        /* outputs that are suppressed are written here        */
     struct cut_row   *cut_rows;       /* cut.c's sorting area                               */
-    uint32_t          cut_rows_size;
+    uint32_t         *cut_ends;       /* … where each bucket's rows end                     */
+    uint32_t          cut_rows_size, cut_ends_size;
 
     struct metric *effective, *merged, *duplicates, *late, *lives, *alerts, *etas[ETA_REASONS],
                   *suppressed, *superseded, *fired, *ahead, *loaded, *refused;
@@ -89,6 +90,8 @@ void tell_progress(struct track *, struct partition *, uint64_t now_ns);
 /* Emits what is filled, as the budget allows; before a cut what waits for it, too. */
 void tell_flush(struct track *, struct partition *, bool before_cut);
 bool tell_flushed(const struct partition *);
+/* A batch that was being filled, or NULL, will never be sent.  *batch = NULL. */
+void tell_drop(struct track *, struct batch **batch);
 
 /* ── cut.c: into Redis commands ───────────────────────────────────────────── */
 

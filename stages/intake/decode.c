@@ -181,6 +181,14 @@ static void say_rejected(struct decode *decode, const struct batch *batch, const
                     ? "; librdkafka's clients want partitioner=murmur2_random" : "");
 }
 
+/* A record that is no scan moves its partition's clock and position all the same, in its turn. */
+static void add_blank(struct batch *scans, const struct raw *raw)
+{
+    ((struct scan *)scans->records)[scans->count++] = (struct scan) {
+        .message = raw->message, .offset = raw->offset, .kafka_ms = raw->kafka_ms,
+        .home = parcel_home(raw->key, raw->key_length)};
+}
+
 /* Adds a dead letter to *rejects, which is emitted when it is full. */
 static void reject(struct stage *stage, struct flight *flight, struct batch **rejects,
                    const struct raw *raw, struct verdict verdict)
@@ -216,6 +224,7 @@ static void decode_all(struct stage *stage, struct flight *flight, struct batch 
             prefetch(raw + AHEAD);
         if (raw->value == NULL) {
             passage->skipped++;
+            add_blank(scans, raw);
             continue;
         }
         struct verdict verdict = decode_one(decode, flight->raw, raw, now_ms, &flight->scratch,
@@ -225,6 +234,7 @@ static void decode_all(struct stage *stage, struct flight *flight, struct batch 
             continue;
         }
         passage->rejected++;
+        add_blank(scans, raw);
         metric_add(decode->rejected_total[verdict.reject], 1);
         say_rejected(decode, flight->raw, raw, verdict);
         if (raw->offset >= passage->suppress_below)
@@ -271,12 +281,6 @@ static enum stage_verdict on_batch(struct stage *stage, struct batch *raw, uint6
     flight_begin(decode, raw, scans);
     struct scans_head *head = scans->head;
     decode_all(stage, head->flight, scans);
-    if (raw->count > 0) {
-        const struct raw *last = (const struct raw *)raw->records + raw->count - 1;
-
-        head->passage.last_kafka_ms = last->kafka_ms;
-        head->passage.last_home = parcel_home(last->key, last->key_length);
-    }
     if (raw->assignment == line->assignment) {
         if (head->passage.event == PASSAGE_SCANS)   /* an event says nothing of what was read */
             ledger_reach(line->ledger, raw->offset_next);

@@ -56,8 +56,6 @@ struct passage {
     int64_t  suppress_below;   /* SCANS: outputs of offsets below are not repeated           */
     int64_t  settled;          /* SCANS, PULSE: dead letters below are acknowledged (decode)  */
     uint32_t skipped, rejected; /* SCANS: null values and dead letters in this batch         */
-    int64_t  last_kafka_ms;    /* SCANS: timestamp and key hash of record offset_next − 1     */
-    uint32_t last_home;
 
     /* answers, track → source */
     int64_t  offset;           /* START, COMMIT                                              */

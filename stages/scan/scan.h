@@ -84,6 +84,13 @@ static inline const char *scan_text(const struct scan *s, struct text t)
     return s->bytes + t.at;
 }
 
+/* Of a record that is no scan (null, or a dead letter): only offset, kafka_ms, home and message
+ * are set.  It moves its partition's clock and position, in its turn. */
+static inline bool scan_is_blank(const struct scan *s)
+{
+    return s->parcel.length == 0;
+}
+
 /* A good 64-bit hash of a parcel number (not stored anywhere outside alert ids). */
 uint64_t parcel_hash(const char *number, size_t length);
 

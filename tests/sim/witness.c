@@ -215,22 +215,24 @@ bool witness_record(const struct server *server, const char *number, struct parc
 struct fold {
     bool     seen[PARCELS][EVENTS_PER_PARCEL_MAX];
     uint32_t counts[PARCELS], parcels;
-    int64_t  clock_ms, clock_ms_max;    /* of scans; of all records */
+    int64_t  clock_ms, clock_ms_max;    /* without and with that of the record that waits */
 };
 
 static void fold(const struct world *w, int32_t partition, int64_t offset, struct fold *f)
 {
     memset(f, 0, sizeof *f);
-    for (int64_t i = 0; i < offset; i++) {
+    for (int64_t i = 0; i <= offset && i < broker_end(w->broker, partition); i++) {
         const struct message *message = broker_message(w->broker, partition, i);
         bool fair = message->kafka_ms <= w->now_ms + AHEAD_MS_MAX;
 
         if (fair && message->kafka_ms > f->clock_ms_max)
             f->clock_ms_max = message->kafka_ms;
-        if (message->scan < 0)
-            continue;
+        if (i == offset)
+            return;
         if (fair && message->kafka_ms > f->clock_ms)
             f->clock_ms = message->kafka_ms;
+        if (message->scan < 0)
+            continue;
         bool *seen = &f->seen[message->parcel][message->scan];
 
         if (*seen)
@@ -362,6 +364,10 @@ void witness_commits(void *self, const struct commit *commit)
                  commit->offset, commit->metadata);
         return;
     }
+    if (strncmp(commit->metadata_before, "peakline", 8) == 0 &&
+        commit->offset < commit->offset_before)
+        complain(WATERMARK, "commit of %d/%" PRId64 " after %" PRId64, commit->partition, commit->offset,
+                 commit->offset_before);
     if (server_lost_data(w->server))
         return;
     key_print(key, sizeof key, "peakline", "scans", commit->partition, "mark");
@@ -372,9 +378,4 @@ void witness_commits(void *self, const struct commit *commit)
         complain(WATERMARK,
                  "commit of %d/%" PRId64 " with \"%s\", and Redis is at %s", commit->partition,
                  commit->offset, commit->metadata, text != NULL ? text : "nothing");
-    if (strncmp(commit->metadata_before, "peakline", 8) == 0 &&
-        commit->offset < commit->offset_before)
-        complain(WATERMARK,
-                 "commit of %d/%" PRId64 " after %" PRId64, commit->partition, commit->offset,
-                 commit->offset_before);
 }

@@ -274,16 +274,19 @@ static void test_scans_and_dead_letters(void **state)
     assert_true(workers[1].count == 1 && workers[0].count == 0);
     const struct batch *scans = workers[1].held[0];
     const struct scan  *scan = scans->records;
-    assert_int_equal(scans->count, 2);
+    assert_int_equal(scans->count, 5);   /* records that are no scan stand among them, blank */
     assert_true(scans->partition == 1 && scans->assignment == 7);
     assert_true(scans->offset_first == 100 && scans->offset_next == 105);
-    assert_true(scan[0].offset == 100 && scan[1].offset == 103 && scan[1].message != NULL);
-    assert_int_equal(scan[1].kafka_ms, 1104);
+    assert_true(scan[0].offset == 100 && scan[3].offset == 103 && scan[3].message != NULL);
+    assert_int_equal(scan[3].kafka_ms, 1104);
+    for (uint32_t i = 0; i < 5; i++)
+        assert_int_equal(scan_is_blank(&scan[i]), i != 0 && i != 3);
+    assert_true(scan[2].offset == 102 && scan[2].message != NULL);
     assert_int_equal(passage_of(scans)->skipped, 1);
     assert_int_equal(passage_of(scans)->rejected, 2);
     assert_int_equal(passage_of(scans)->settled, 101);
-    assert_int_equal(passage_of(scans)->last_kafka_ms, last_raw.kafka_ms);
-    assert_int_equal(passage_of(scans)->last_home, parcel_home("K", 1));
+    assert_int_equal(scan[4].kafka_ms, last_raw.kafka_ms);
+    assert_int_equal(scan[4].home, parcel_home("K", 1));
     assert_int_equal(metric_sum("scans_read_total") - read, 5);
     assert_int_equal(metric_sum("dead_letters_total") - bad, 2);
     assert_int_equal(metric_sum("scans_skipped_total") - skipped, 1);
@@ -462,7 +465,7 @@ static void test_keys(void **state)
     add_good(batch, home);
     ((struct raw *)batch->records)[3].key_length--;
     emit(batch);
-    assert_int_equal(workers[1].held[0]->count, 1);
+    assert_int_equal(passage_of(workers[1].held[0])->rejected, 3);
     assert_int_equal(outlet.held[0]->count, 3);
     assert_int_equal(reject_of(outlet.held[0], 0), REJECT_WRONG_PARTITION);
     assert_int_equal(reject_of(outlet.held[0], 1), REJECT_KEY_MISMATCH);

@@ -23,7 +23,13 @@
 #include "stages/track.h"
 #include "tests/unit/track_redis.h"
 
-enum { PARTITIONS = 4, BUCKETS = 8, SEEN_MAX = 1024, HELD = 256,
+#ifndef BENCH_PARTITIONS
+#define BENCH_PARTITIONS 4
+#define BENCH_SEEN 1024
+#define BENCH_OUTPUTS 64   /* batches of outputs that may be out at once */
+#endif
+
+enum { PARTITIONS = BENCH_PARTITIONS, BUCKETS = 8, SEEN_MAX = BENCH_SEEN, HELD = 256,
        TEXTS = 4096, TEXT_BYTES = 320, BODY_MAX = 1 << 20, T0 = 1731312000, HOURS = 3600,
        DAYS = 86400 };
 
@@ -292,7 +298,7 @@ static const struct graph_stage bench_stages[] = {
     {&type_source, "in", 1}, {&stage_track, "worker", 0}, {&type_gate, "out", 1}};
 static const struct graph_link bench_links[] = {
     {"source", "track", KIND_SCANS, 64, 128},
-    {"track", "gate", KIND_OUTPUTS, 64, 64},
+    {"track", "gate", KIND_OUTPUTS, 64, BENCH_OUTPUTS},
     {"track", "gate", KIND_WRITES, 64, 64}};
 static const char *const bench_kinds[KINDS] = {"raw", "scans", "rejects", "outputs", "writes"};
 static const struct graph_plan bench_plan = {
@@ -407,8 +413,6 @@ static inline struct scan *scan(const char *number, const char *code, const char
     assert_string_equal(reject_name(verdict.reject), reject_name(REJECT_NONE));
     scan->offset = batch->offset_next++;
     scan->kafka_ms = at_ms;
-    passage->last_kafka_ms = at_ms;
-    passage->last_home = scan->home;
     passage->settled = batch->offset_next;
     return scan;
 }

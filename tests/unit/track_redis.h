@@ -12,7 +12,11 @@
 
 #include "stages/outlet/buffer.h"
 
-enum { ENTRIES = 4096, VALUE_MAX = 1500, ARGUMENTS_MAX = 4096 };
+#ifndef BENCH_ENTRIES
+#define BENCH_ENTRIES 4096
+#endif
+
+enum { ENTRIES = BENCH_ENTRIES, VALUE_MAX = 1500, ARGUMENTS_MAX = 4096 };
 
 /* What Redis holds; `used` 0 = a place that became free. */
 static struct entry {

@@ -321,22 +321,28 @@ static void looks_when_clean(void **state)
     assert_int_equal(last_asked(REQUEST_CUT)->mark.records, 2);
 }
 
-/* What the log has behind the last scan (skipped, dead letters) is passed over, and stored. */
-static void tail_of_a_batch(void **state)
+/* What the log has behind the last scan (skipped, dead letters) is passed over, and stored; its
+ * time counts, too: deadlines fire. */
+static void blank_records(void **state)
 {
+    int64_t at_ms = (T0 + 25LL * HOURS) * 1000;
     (void)state;
     run_from(40);
     struct passage *passage = begin(1, PASSAGE_SCANS);
 
-    bench.next->offset_next = 50;
-    passage->settled = 50;
-    passage->last_kafka_ms = 4711;
-    passage->last_home = 17;
+    (void)scan("YT1", "LABEL", "HGH", T0, "");
+    struct batch *batch = bench.next;
+
+    ((struct scan *)batch->records)[batch->count++] =
+        (struct scan){.offset = batch->offset_next++, .kafka_ms = at_ms, .home = 17};
+    passage->settled = batch->offset_next;
     emit();
     pass_ms(1000);
-    assert_int_equal(last_asked(REQUEST_CUT)->mark.offset, 50);
-    assert_int_equal(last_asked(REQUEST_CUT)->mark.kafka_ms, 4711);
-    assert_int_equal(last_asked(REQUEST_CUT)->mark.home, 17);
+    const struct mark *mark = &last_asked(REQUEST_CUT)->mark;
+
+    assert_true(mark->offset == 42 && mark->home == 17);
+    assert_true(mark->kafka_ms == at_ms && mark->clock_ms == at_ms);
+    assert_non_null(told_alert("never-collected", 0));
 }
 
 /* The offset to commit goes home with the next passage, once. */
@@ -439,6 +445,56 @@ static void dead_letters_and_full(void **state)
     order(1, PASSAGE_PULSE);
     pass_ms(1000);
     assert_int_equal(board[1].position, 270);
+}
+
+/* … and it comes late: a pulse that finds scans waiting does not wait behind them, since the next
+ * one is sent only when it is home. */
+static void pulses_pass(void **state)
+{
+    (void)state;
+    run_from(0);
+    three_batches(50);
+    begin(1, PASSAGE_PULSE)->settled = 50;
+    emit();
+    assert_non_null(came_home(1, PASSAGE_PULSE));
+    assert_int_equal(board[1].position, 200);
+    order(1, PASSAGE_PULSE);
+    pass_ms(1000);
+    assert_int_equal(board[1].position, 270);
+}
+
+/* Nor does one that itself has to wait for a cut, when that one waits for dead letters. */
+static void pulses_give_way(void **state)
+{
+    char number[16];
+    (void)state;
+    run_from(0);
+    for (uint32_t b = 0; b < 3; b++) {
+        (void)begin(1, PASSAGE_SCANS);
+        for (uint32_t i = 0; i < 90; i++) {
+            (void)snprintf(number, sizeof number, "YT%u", b * 90 + i);
+            (void)scan(number, "LABEL", "HGH", T0 + b * 90 + i, "");
+        }
+        emit();
+    }
+    pass_ms(1000);
+    (void)begin(1, PASSAGE_SCANS);
+    (void)scan("YT0", "PICKUP", "HGH", T0 + 300, "");
+    ((struct passage *)bench.next->head)->settled = 270;
+    emit();
+    pass_ms(1000);                       /* a cut waits for dead letters below 271, … */
+    struct passage *pulse = begin(1, PASSAGE_PULSE);
+
+    pulse->settled = 270;
+    pulse->complete_ms = (T0 + 30LL * HOURS) * 1000;   /* … and 269 deadlines for the next */
+    emit();
+    assert_non_null(came_home(1, PASSAGE_PULSE));
+    for (int i = 0; i < 8; i++) {
+        begin(1, PASSAGE_PULSE)->complete_ms = (T0 + 30LL * HOURS) * 1000;
+        emit();
+        pass_ms(1000);
+    }
+    assert_int_equal(gate.marks[1].mark.clock_ms, (T0 + 30LL * HOURS) * 1000);
 }
 
 /* ── Letting go ───────────────────────────────────────────────────────────── */
@@ -584,8 +640,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(first_claim), TEST(lost_views), TEST(another_count), TEST(loaded_again),
         TEST(timers_again), TEST(missing_buckets), TEST(broken_state), TEST(a_cut), TEST(buckets),
-        TEST(looks_when_clean), TEST(tail_of_a_batch), TEST(commits), TEST(full),
-        TEST(dead_letters), TEST(dead_letters_and_full), TEST(revoked), TEST(revoked_unsettled),
+        TEST(looks_when_clean), TEST(blank_records), TEST(commits), TEST(full),
+        TEST(dead_letters), TEST(dead_letters_and_full), TEST(pulses_pass), TEST(pulses_give_way),
+        TEST(revoked), TEST(revoked_unsettled),
         TEST(revoked_never_settled), TEST(taken_away), TEST(differs), TEST(differs_while_waiting),
     };
 
