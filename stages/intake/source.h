@@ -25,8 +25,7 @@ enum {
 };
 
 #define MS_NS ((uint64_t)1000000)
-/* A revoked partition is let go with a last checkpoint, or after so long without: others wait. */
-#define SOURCE_RELEASE_NS (20000 * MS_NS)
+#define SOURCE_RELEASE_NS (20000 * MS_NS) /* let go by then, without a last cut if need be */
 
 enum seat_state {
     SEAT_NONE, SEAT_WAITING, SEAT_ASKING, SEAT_COMMITTING, SEAT_CLAIMING, SEAT_LOCATING,
@@ -89,13 +88,12 @@ struct source {
 };
 
 /* ── source_claim.c ──  all on the stage's runner; times are monotonic ns */
-
 /* Begins a claim under a new number; after the seat's back-off if `later`. */
 void seat_claim(struct source *, struct seat *, bool later, uint64_t now_ns);
 /* An answer to ask(), and one to the commit that a claim begins with. */
 void seat_position(struct source *, struct seat *, const struct consumer_event *, uint64_t now_ns);
 void seat_committed(struct source *, struct seat *, enum consumer_error, uint64_t now_ns);
-/* track has claimed it: go on from where it says.  Or the client can't read at `next`. */
+/* track has claimed it.  Or the client can't read at `next`. */
 void seat_start(struct seat *, const struct passage *, uint64_t now_ns);
 void seat_locate(struct seat *, uint64_t now_ns);
 /* Where the client is to begin, and: it has been told so. */

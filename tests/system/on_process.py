@@ -61,7 +61,8 @@ def repeated(judge):
 
 
 def drain(new, options, seconds=12, stops_min=3):
-    trial = Trial(new, options, "drain", parcels=2000 if seconds < 30 else 2500, seconds=seconds)
+    trial = Trial(new, options, "drain", parcels=2000 if seconds < 30 else 2500, seconds=seconds,
+                  broken=0.02)
     trial.start("a")
     trial.load()
     stops = 0

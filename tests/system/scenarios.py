@@ -28,7 +28,7 @@ SCENARIOS = [
     ("redis-restart", "on_redis.restart", True,
      "Redis loses everything, by FLUSHALL and by a restart: the view is rebuilt"),
     ("drain", "on_process.drain", True,
-     "SIGTERM in full flow: exit 0, and whoever goes on repeats nothing"),
+     "SIGTERM in full flow, poison in it: exit 0, and whoever goes on repeats nothing"),
     ("olist", "on_input.olist", True,
      "real orders on the event clock; a run killed -9 ends as an undisturbed one does"),
     ("future", "on_input.future", True, "records stamped up to fifty years ahead"),

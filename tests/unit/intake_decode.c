@@ -280,8 +280,7 @@ static void test_scans_and_dead_letters(void **state)
     assert_true(scan[0].offset == 100 && scan[3].offset == 103 && scan[3].message != NULL);
     assert_int_equal(scan[3].kafka_ms, 1104);
     for (uint32_t i = 0; i < 5; i++)
-        assert_int_equal(scan_is_blank(&scan[i]), i != 0 && i != 3);
-    assert_true(scan[2].offset == 102 && scan[2].message != NULL);
+        assert_true(scan_is_blank(&scan[i]) == (i != 0 && i != 3) && scan[i].offset == 100 + i);
     assert_int_equal(passage_of(scans)->skipped, 1);
     assert_int_equal(passage_of(scans)->rejected, 2);
     assert_int_equal(passage_of(scans)->settled, 101);
