@@ -191,8 +191,6 @@ void rehearsal_scan(const struct scan *scan)
     copy->kafka_ms = scan->time_ms;
     batch->count = 1;
     batch->offset_next = passage->settled = passage->high = rehearsal.offset;
-    passage->last_kafka_ms = copy->kafka_ms;
-    passage->last_home = copy->home;
     rehearsal.next = batch;
     turn();
     CHECK(rehearsal_partition()->position == rehearsal.offset);

@@ -366,8 +366,8 @@ void witness_commits(void *self, const struct commit *commit)
     }
     if (strncmp(commit->metadata_before, "peakline", 8) == 0 &&
         commit->offset < commit->offset_before)
-        complain(WATERMARK, "commit of %d/%" PRId64 " after %" PRId64, commit->partition, commit->offset,
-                 commit->offset_before);
+        complain(WATERMARK, "commit of %d/%" PRId64 " after %" PRId64, commit->partition,
+                 commit->offset, commit->offset_before);
     if (server_lost_data(w->server))
         return;
     key_print(key, sizeof key, "peakline", "scans", commit->partition, "mark");
