@@ -422,7 +422,7 @@ struct world *world_run(uint64_t seed, uint32_t faults, struct chosen *chosen, u
     w->dice.chosen = chosen;
     w->idle_advance = idle_advance;
     w->reference = reference;
-    w->now_ms = ((int64_t)TRAFFIC_BASE_S + TRAFFIC_END_S + 60) * 1000;
+    w->now_ms = ((int64_t)TRAFFIC_BASE_S + TRAFFIC_END_S + 300) * 1000;
     w->now_ns = (uint64_t)w->now_ms * 1000000;
     w->broker = broker_create(&w->dice, &w->now_ms);
     w->server = server_create(&w->dice);
