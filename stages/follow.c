@@ -228,25 +228,28 @@ struct step {
 };
 
 /* The parcel the scan is about to change: as it was, its next life, or a new one. */
-static void step_begin(const struct track *t, const struct partition *p,
-                       const struct scan *scan, struct step *s)
+static void step_begin(const struct track *t, struct partition *p, const struct scan *scan,
+                       struct step *s)
 {
-    uint32_t clock_s = clock_of(p);
+    bool old = s->noted.at_s + (uint64_t)t->retention.terminal_s < clock_of(p);
 
     if (s->before.life != 0 && !s->class.new_life) {
         parcel_copy(&s->after, &s->before);
+        if (!old)   /* what began as history has come to the present */
+            s->after.flags &= (uint16_t)~PARCEL_HISTORIC;
         return;
     }
     apply_begin(&s->after, scan, (uint16_t)(s->before.life + (s->before.life < UINT16_MAX)));
     if (s->before.life != 0) {   /* the old life ends; what it has not told must still be told */
         close_alerts(&s->before, s->noted.at_s);
+        cut_carrier_forget(p, &s->before);
         s->after.unsent_count = s->before.unsent_count;
         memcpy(s->after.unsent, s->before.unsent,
                s->before.unsent_count * sizeof s->before.unsent[0]);
         parcel_copy(&s->before, &s->after);
         return;
     }
-    if (s->noted.at_s + (uint64_t)t->retention.terminal_s < clock_s)
+    if (old)
         s->after.flags |= PARCEL_HISTORIC;
     if (p->partial)
         s->after.flags |= PARCEL_PARTIAL;

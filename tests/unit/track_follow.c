@@ -362,6 +362,12 @@ static void carrier_numbers(void **state)
     clock_to(T0 + 100 + 31 * DAYS);
     pass_ms(1000);
     assert_null(entry_find(key, "C-2"));
+    (void)begin(1, PASSAGE_SCANS);
+    (void)scan("YT3", "DELIVERED", "PVG", T0 + 40 * DAYS, ",\"carrier_number\":\"C-3\"");
+    (void)scan("YT3", "PICKUP", "HGH", T0 + 41 * DAYS, "");   /* the number's next life */
+    emit();
+    pass_ms(1000);
+    assert_null(entry_find(key, "C-3"));
 }
 
 /* A parcel that never ends is forgotten, but not before its alerts are closed and told. */
@@ -456,6 +462,14 @@ static void history(void **state)
     assert_null(told_alert("damaged", 0));
     assert_true(stored(1, "YT1", &parcel));
     assert_false(parcel.flags & PARCEL_HISTORIC);
+    (void)begin(1, PASSAGE_SCANS);   /* it is seen today: from the next scan on it may be late */
+    scan("YT2", "ARRIVE", "PVG", T0 + 31 * DAYS, "")->kafka_ms = (T0 + 31 * DAYS) * 1000LL;
+    scan("YT2", "DAMAGED", "PVG", T0 + 31 * DAYS + 60, "")->kafka_ms = (T0 + 31 * DAYS) * 1000LL;
+    emit();
+    pass_ms(1000);
+    assert_true(stored(1, "YT2", &parcel));
+    assert_false(parcel.flags & PARCEL_HISTORIC);
+    assert_non_null(told_alert("damaged", 0));
 }
 
 /* ── Counting, estimates, progress ────────────────────────────────────────── */
