@@ -4,9 +4,10 @@
  * Answers   a batch is finished once every message in it is acknowledged
  *
  * Nothing is dropped.  What Kafka did not take is sent again, its whole batch and
- * in the order of arrival, because a later message of the same key may have gone
- * through: on a compacted topic the last one must be last again.  Repeats carry
- * the same ids.
+ * those of its partition behind it, in the order of arrival, because a later message of
+ * the same key may have gone through: on a compacted topic the last one must be last
+ * again.  So the batches of a partition are finished in order, too.  Repeats carry the
+ * same ids.
  *
  * A broker refuses a whole request for one message that is too large.  Such a batch is
  * sent again message by message, with nothing else under way, and the one that is
@@ -21,6 +22,7 @@
 #include "pipeline/log.h"
 #include "pipeline/metric.h"
 #include "pipeline/stage.h"
+#include "stages/board.h"
 #include "stages/kinds.h"
 #include "stages/outlet/outlet.h"
 #include "stages/outlet/output.h"
@@ -298,24 +300,48 @@ static bool again(struct sink *sink, struct shipment *shipment, uint64_t now_ns)
     return !too_large;
 }
 
+/* A set of partitions. */
+struct partitions {
+    uint64_t bits[BOARD_PARTITIONS_MAX / 64];
+};
+
+static void partitions_add(struct partitions *set, int32_t partition)
+{
+    CHECK(partition >= 0 && partition < BOARD_PARTITIONS_MAX);
+    set->bits[partition / 64] |= UINT64_C(1) << partition % 64;
+}
+
+static bool partitions_have(const struct partitions *set, int32_t partition)
+{
+    CHECK(partition >= 0 && partition < BOARD_PARTITIONS_MAX);
+    return set->bits[partition / 64] >> partition % 64 & 1;
+}
+
 /* Finishes what has arrived, sends again what has not, and closes the ranks. */
 static void settle(struct stage *stage, struct sink *sink, uint64_t now_ns)
 {
-    uint32_t kept = 0;
-    bool     failed = false, delivered = false;
+    struct partitions waiting = {{0}}, repeating = {{0}}; /* with such a batch further ahead */
+    uint32_t          kept = 0;
+    bool              failed = false, delivered = false;
 
     for (uint32_t i = 0; i < sink->count; i++) {
         struct shipment *shipment = sink->line[i];
+        int32_t          partition = shipment->batch->partition;
         bool done = shipment->open == 0 && shipment->given == shipment->batch->count;
 
-        if (done && shipment->failed == 0) {
+        if (partitions_have(&repeating, partition) && shipment->given > 0 && !shipment->alone)
+            shipment->failed += shipment->failed == 0;
+        if (done && shipment->failed == 0 && !partitions_have(&waiting, partition)) {
             count_outputs(sink, shipment->batch);
             stage_finish(stage, &shipment->batch, OUTCOME_DONE);
             delivered = true;
             continue;
         }
-        if (shipment->open == 0 && shipment->failed > 0)
+        if (shipment->open == 0 && shipment->failed > 0) {
             failed = again(sink, shipment, now_ns) || failed;
+            partitions_add(&repeating, partition);
+        }
+        partitions_add(&waiting, partition);
         sink->line[i] = sink->line[kept];
         sink->line[kept++] = shipment;
     }

@@ -153,8 +153,9 @@ static void hides_the_three(void **state)
 
 static void refuses_what_it_cannot_hide(void **state)
 {
-    static const char *const wrong[] = {"SF1", "[\"SF1\"]", "{\"parcel\":1}", "{\"par\\u0063el\":"
-                                        "\"SF1\"}", "{\"courier\":[\"K\"]}", "{\"parcel\":\"SF1\""};
+    static const char *const wrong[] = {
+        "SF1", "[\"SF1\"]", "{\"parcel\":1}", "{\"par\\u0063el\":\"SF1\"}",
+        "{\"courier\":[\"K\"]}", "{\"parcel\":\"SF1\""};
     struct pseudonym p = {.key = "0123456789abcdef"};
 
     (void)state;

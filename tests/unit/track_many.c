@@ -17,7 +17,7 @@ enum { PARCELS = 200 };
 
 static void scans_of(int32_t partition, const char *code, uint32_t parcels, uint32_t at_s)
 {
-    char number[16];
+    char number[32];
 
     (void)begin(partition, PASSAGE_SCANS);
     for (uint32_t i = 0; i < parcels; i++) {
