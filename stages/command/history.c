@@ -99,13 +99,13 @@ static const char *code_word(const char *word)
     return word;
 }
 
-/* A text, cut to what the scan's field takes. */
+/* A text of `length` bytes at most, cut to what the scan's field takes. */
 static void put_text(struct buffer *to, const char *name, const char *text, size_t length,
                      size_t length_max)
 {
     char cut[SCAN_SCRATCH];
 
-    length = length < length_max ? length : length_max;
+    length = strnlen(text, length < length_max ? length : length_max);
     memcpy(cut, text, length);
     cut[length] = '\0';
     json_text(to, name, cut);
