@@ -14,6 +14,7 @@
 static _Atomic(struct rulebook *) current;
 static pthread_mutex_t            lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t                   joined;    /* who holds a book, whichever                    */
+static atomic_bool                reloaded;  /* another has been published since the first       */
 
 struct rulebook *rulebook_create(const struct config *config)
 {
@@ -59,6 +60,7 @@ void rulebook_publish(struct rulebook *book)
 
     CHECK(book != NULL && book != before);
     current = book;
+    reloaded = true;
     if (before != NULL && before->holders > 0)
         before = NULL;        /* the last who turns away from it frees it */
     pthread_mutex_unlock(&lock);
@@ -91,10 +93,16 @@ void rulebook_leave(const struct rulebook *held)
     if (--joined == 0) {
         last = current;
         current = NULL;
+        reloaded = false;
     }
     pthread_mutex_unlock(&lock);
     rulebook_destroy(gone);
     rulebook_destroy(last);
+}
+
+bool rulebook_reloaded(void)
+{
+    return reloaded;
 }
 
 bool rulebook_is_old(const struct rulebook *held)

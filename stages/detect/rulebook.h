@@ -35,6 +35,10 @@ void rulebook_publish(struct rulebook *);
 const struct rulebook *rulebook_join(const struct config *);
 void                   rulebook_leave(const struct rulebook *);
 
+/* Has this process gone by more than one book?  Then nobody knows which of them a replayed
+ * scan was told under, and a replay suppresses nothing.  thread: any. */
+bool rulebook_reloaded(void);
+
 /* Is another one current?  Costs one load.  thread: any. */
 bool rulebook_is_old(const struct rulebook *);
 /* Gives this one back and returns the current one.  thread: any. */

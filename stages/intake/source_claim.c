@@ -25,6 +25,7 @@
 #include "pipeline/clock.h"
 #include "pipeline/log.h"
 #include "pipeline/metric.h"
+#include "stages/detect/rulebook.h"
 #include "stages/scan/scan.h"
 
 #define ROOM "source_kafka"
@@ -157,6 +158,8 @@ static void group_found(struct source *source, struct seat *seat,
     if (event->offset >= 0) {
         (void)snprintf(seat->metadata, sizeof seat->metadata, "%s", event->metadata);
         seat->group = (uint8_t)group_parse(seat->metadata, source->config_hash);
+        if (seat->group == GROUP_OURS && rulebook_reloaded())
+            seat->group = GROUP_OURS_CHANGED;
     } else {
         seat->group_offset = first_offset(source, event);
         (void)snprintf(seat->metadata, sizeof seat->metadata, "peakline start");

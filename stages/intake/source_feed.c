@@ -15,6 +15,7 @@
 #include "pipeline/clock.h"
 #include "pipeline/metric.h"
 #include "pipeline/stage.h"
+#include "stages/detect/rulebook.h"
 
 /* A partition that gave fewer scans than this waits a little for more to come: a batch costs
  * its way through five stages whatever is in it. */
@@ -221,8 +222,10 @@ void seat_commit(struct source *source, struct seat *seat, uint64_t now_ns)
 
     if (waits || !news(seat))
         return;
+    /* After a reload the hash is nobody's: no later process takes the outputs for its own. */
     (void)snprintf(metadata, sizeof metadata, "peakline %" PRIu64 " %016" PRIx64,
-                   seat->wanted.epoch, source->config_hash);
+                   seat->wanted.epoch,
+                   rulebook_reloaded() ? ~source->config_hash : source->config_hash);
     seat->sent = seat->wanted;
     seat->commit_ns = now_ns;
     metric_add(source->commits, 1);

@@ -5,9 +5,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 
 #include "intake_bench.h"
 #include "pipeline/error.h"
+#include "stages/detect/rulebook.h"
 
 #define OURS "peakline 77 abcdef0123456789"
 
@@ -86,6 +88,17 @@ static void commits_are_told_apart(void **state)
     given_commit(50, "peakline start", GROUP_START, 0);
     given_commit(50, "", GROUP_FOREIGN, 0);
     given_commit(50, "peakline 77abcdef0123456789", GROUP_FOREIGN, 0);
+}
+
+/* Which thresholds a replayed scan was told under, nobody knows then. */
+static void nothing_is_suppressed_after_a_reload(void **state)
+{
+    struct rulebook *book = calloc(1, sizeof *book);
+
+    (void)state;
+    assert_non_null(book);
+    rulebook_publish(book);
+    given_commit(50, OURS, GROUP_OURS_CHANGED, 0);
 }
 
 static void record_before_is_verified_and_not_sent(void **state)
@@ -328,6 +341,7 @@ int main(void)
         cmocka_unit_test(offset_beyond_the_end),
         cmocka_unit_test(end_that_catches_up),
         cmocka_unit_test(count_that_changes_stops_all),
+        cmocka_unit_test(nothing_is_suppressed_after_a_reload), /* last: it stays reloaded */
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
