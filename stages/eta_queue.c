@@ -50,6 +50,12 @@ uint32_t eta_queue_count(const struct eta_queue *q)
     return q->count;
 }
 
+static bool same_parcel(const struct eta *one, const struct eta *other)
+{
+    return one->number_length == other->number_length
+        && memcmp(one->number, other->number, one->number_length) == 0;
+}
+
 bool eta_queue_put(struct eta_queue *q, uint64_t hash, const struct eta *eta)
 {
     uint32_t at = (uint32_t)hash % SLOTS;
@@ -57,7 +63,7 @@ bool eta_queue_put(struct eta_queue *q, uint64_t hash, const struct eta *eta)
     for (; q->slots[at] != 0; at = (at + 1) % SLOTS) {
         uint32_t place = q->slots[at] - 1u;
 
-        if (place >= q->count || q->hashes[place] != hash)
+        if (place >= q->count || q->hashes[place] != hash || !same_parcel(&q->etas[place], eta))
             continue;
         q->etas[place] = *eta;
         return true;

@@ -132,6 +132,13 @@ static void cell_convert(struct model *m, uint32_t cell, uint32_t step_s)
 
 /* A histogram of floats: total, bitmap, counts.  At the second it was touched the weight of a
  * sample was 2^eras times as much as in our units, but for UNIT. */
+/* Do they fit 16 bits each, and their sum its place, in units of 2^scale? */
+static bool fits(double most, double total, uint32_t scale)
+{
+    return ldexp(most, -(int)scale) <= COUNT_MAX
+        && ldexp(total, -(int)scale) <= TOTAL_MAX - BUCKETS;
+}
+
 static int floats_unpack(struct histogram *h, const uint8_t *bytes, size_t length, uint32_t eras)
 {
     const uint8_t *bitmap = bytes + 4;
@@ -155,9 +162,10 @@ static int floats_unpack(struct histogram *h, const uint8_t *bytes, size_t lengt
         return error_set("a histogram's bitmap and length contradict each other");
     uint32_t scale = 0;
 
-    while (scale < SCALE_MAX && (ldexp(most, -(int)scale) > COUNT_MAX
-                                 || ldexp(total, -(int)scale) > TOTAL_MAX - BUCKETS))
+    while (scale < SCALE_MAX && !fits(most, total, scale))
         scale++;
+    if (!fits(most, total, scale))
+        return error_set("weights of %g in all are too many", total / UNIT);
     memset(h, 0, sizeof *h);
     for (uint32_t i = 0; i < BUCKETS; i++)
         h->counts[i] = (uint16_t)(ldexp(counts[i], -(int)scale) + 0.5);
