@@ -130,8 +130,6 @@ static void cell_convert(struct model *m, uint32_t cell, uint32_t step_s)
     cell_mark(m, cell);
 }
 
-/* A histogram of floats: total, bitmap, counts.  At the second it was touched the weight of a
- * sample was 2^eras times as much as in our units, but for UNIT. */
 /* Do they fit 16 bits each, and their sum its place, in units of 2^scale? */
 static bool fits(double most, double total, uint32_t scale)
 {
@@ -139,6 +137,8 @@ static bool fits(double most, double total, uint32_t scale)
         && ldexp(total, -(int)scale) <= TOTAL_MAX - BUCKETS;
 }
 
+/* A histogram of floats: total, bitmap, counts.  At the second it was touched the weight of a
+ * sample was 2^eras times as much as in our units, but for UNIT. */
 static int floats_unpack(struct histogram *h, const uint8_t *bytes, size_t length, uint32_t eras)
 {
     const uint8_t *bitmap = bytes + 4;
