@@ -66,6 +66,9 @@ const struct option_row output_place_rows[OUTPUT_PLACE_ROWS] = {
     {OPTION_OTHER, "null", NULL, "nowhere: what making the messages costs", 0, 0, 0, take_null},
     {OPTION_INTEGER, "partitions", "N", "with --stdout or --null (default 12); Kafka is asked",
      AT(partitions), 1, 100000, NULL},
+    {OPTION_FLAG, "any-retention", NULL,
+     "old timestamps whatever the topic's retention: a broker that cannot tell it",
+     AT(any_retention), 0, 0, NULL},
 };
 
 /* Replaces ${NAME} by the environment's.  NULL having said why; owns: the caller. */

@@ -29,6 +29,7 @@ struct output {
     enum sink   sink;
     int64_t     partitions;                /* of SINK_STDOUT and SINK_NULL                    */
     bool        json, quiet;
+    bool        any_retention;             /* the topic keeps what is sent: it is not asked      */
     struct setting setting[SETTINGS_MAX];  /* of the file, then of the command line           */
     int         settings;
 };
@@ -36,7 +37,7 @@ struct output {
 /* Two rows of options: where Kafka is and how to speak to it; and what a command says of
  * itself.  A third, of producers only: other places than Kafka. */
 extern const struct option_row output_rows[], output_place_rows[];
-enum { OUTPUT_ROWS = 7, OUTPUT_PLACE_ROWS = 3 };
+enum { OUTPUT_ROWS = 7, OUTPUT_PLACE_ROWS = 4 };
 
 #define OUTPUT_GROUP(output) {(output), output_rows, OUTPUT_ROWS}
 #define OUTPUT_PLACE_GROUP(output) {(output), output_place_rows, OUTPUT_PLACE_ROWS}

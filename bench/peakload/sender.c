@@ -28,6 +28,7 @@ enum { FLUSH_MS = 120000, STDOUT_BUFFER = 1 << 20, LOT = 256, LOT_BYTES = 1 << 1
 
 struct sender {
     enum sink   sink;
+    bool        any_retention;
     struct client client;
     rd_kafka_topic_t *topic;
     const char *topic_name;
@@ -104,6 +105,7 @@ struct sender *sender_open(const struct output *o, struct watch *watch, int64_t 
     struct sender *s = must(calloc(1, sizeof *s));
 
     s->sink = o->sink;
+    s->any_retention = o->any_retention;
     s->topic_name = o->topic;
     s->partitions = (int32_t)o->partitions;
     s->watch = watch;
@@ -131,7 +133,7 @@ int sender_check_age(struct sender *s, int64_t oldest_ms)
     char    when[TIME_TEXT_MAX];
     bool    stamps;
 
-    if (s->sink != SINK_KAFKA)
+    if (s->sink != SINK_KAFKA || s->any_retention)
         return 0;
     if (client_retention(&s->client, s->topic_name, &kept_ms, &stamps) != 0)
         return -1;
