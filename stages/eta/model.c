@@ -376,21 +376,6 @@ void model_learn(struct model *m, enum model_family family, struct model_key key
 
 /* ── Asking ──────────────────────────────────────────────────────────────────────────── */
 
-void model_prefetch(const struct model *m, enum model_family family, struct model_key key)
-{
-    uint64_t keys[MODEL_LEVELS];
-
-    keys_of(family, key_in(m, key), keys);
-    for (uint32_t level = 2; level < levels_of(key); level++) {
-        uint64_t    hash = hash_of(keys[level]);
-        uint32_t    cell = (m->slots[hash >> m->slots_shift] ^ tag_of(m, hash)) - 1;
-        const char *first = (const char *)&m->cells[cell < m->count ? cell : 0];
-
-        for (size_t line = 0; line < sizeof(struct cell); line += LINE)
-            __builtin_prefetch(first + line, 1);
-    }
-}
-
 /* P = (c + w P_parent) / (n + w) from the finest level down, multiplied out: each level's
  * counts get one factor.  Ends where less than `negligible` is left to share. */
 static inline __attribute__((always_inline))

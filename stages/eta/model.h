@@ -54,10 +54,6 @@ struct model_sample {
 void model_learn_all(struct model *, enum model_family, const struct model_sample *,
                      uint32_t count, uint32_t now_s);
 
-/* Brings near what learning or asking this key will touch: a few scans ahead.  Changes
- * nothing; a key never learned is as good as any. */
-void model_prefetch(const struct model *, enum model_family, struct model_key);
-
 struct quantiles {
     double  p[3];           /* seconds, at the asked probabilities                          */
     double  samples;        /* weight at the finest level that has any                      */

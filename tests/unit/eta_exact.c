@@ -476,7 +476,6 @@ static void every_bit_is_the_plain_models(void **state)
         uint32_t seconds = random_seconds();
 
         now_s = random_clock(now_s);
-        model_prefetch(real, random_below(2) ? MODEL_DWELL : MODEL_REMAINING, random_key());
         uint32_t times = random_below(1000) == 0 ? random_below(20000) : 1;
 
         for (; times > 0; times--) {
