@@ -10,7 +10,7 @@
 
 #include "pipeline/check.h"
 
-enum { POOL_MAGIC = 0x9001BA7C, HOME_MAGIC = 0x0BA7C4ED, LINE_BYTES = 64 };
+enum { POOL_MAGIC = 0x9001BA7C, HOME_MAGIC = 0x0BA7C4ED, LINE_BYTES = 64, BLOCKS = 5 };
 
 struct pool {
     uint32_t           magic;
@@ -22,22 +22,28 @@ struct pool {
     char              *heads;
     char              *records;
     char              *arenas;
+    void              *blocks[BLOCKS];   /* what was taken for all these */
+    uint32_t           blocks_count;
 };
 
-static _Thread_local bool abandoned;
+static _Thread_local bool abandoned, untouched;
 
 /* Zeroed memory on a cache line's border, touched now so that no page fault comes later. */
-static void *take_memory(size_t count, size_t bytes)
+static void *take_memory(struct pool *pool, size_t count, size_t bytes)
 {
     size_t total;
+    char  *memory;
 
     CHECK(!__builtin_mul_overflow(count, bytes, &total));
-    CHECK(total <= SIZE_MAX - LINE_BYTES);
+    CHECK(total <= SIZE_MAX - 2 * LINE_BYTES);
     total = (total + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
     if (total == 0)
         return NULL;
-    void *memory = aligned_alloc(LINE_BYTES, total);
-    CHECK(memory != NULL);
+    memory = untouched ? calloc(1, total + LINE_BYTES) : aligned_alloc(LINE_BYTES, total);
+    CHECK(memory != NULL && pool->blocks_count < BLOCKS);
+    pool->blocks[pool->blocks_count++] = memory;
+    if (untouched)
+        return memory + (LINE_BYTES - (uintptr_t)memory % LINE_BYTES) % LINE_BYTES;
     return memset(memory, 0, total);
 }
 
@@ -57,18 +63,17 @@ struct pool *pool_create(const struct batch_shape *shape, uint32_t batches)
     size_t       head_bytes = whole_lines(1, shape->head_size);
     size_t       records_bytes = whole_lines(shape->capacity, shape->record_size);
     size_t       arena_bytes = whole_lines(1, shape->arena_size);
-    struct pool *pool = take_memory(1, sizeof *pool);
+    struct pool *pool = calloc(1, sizeof *pool);
 
-    *pool = (struct pool) {
-        .magic   = POOL_MAGIC,
-        .shape   = *shape,
-        .size    = batches,
-        .home    = take_memory(batches, sizeof(struct batch *)),
-        .batches = take_memory(batches, sizeof(struct batch)),
-        .heads   = take_memory(batches, head_bytes),
-        .records = take_memory(batches, records_bytes),
-        .arenas  = take_memory(batches, arena_bytes),
-    };
+    CHECK(pool != NULL);
+    pool->magic = POOL_MAGIC;
+    pool->shape = *shape;
+    pool->size = batches;
+    pool->home = take_memory(pool, batches, sizeof(struct batch *));
+    pool->batches = take_memory(pool, batches, sizeof(struct batch));
+    pool->heads = take_memory(pool, batches, head_bytes);
+    pool->records = take_memory(pool, batches, records_bytes);
+    pool->arenas = take_memory(pool, batches, arena_bytes);
     for (uint32_t i = 0; i < batches; i++) {
         struct batch *batch = &pool->batches[i];
 
@@ -90,11 +95,8 @@ void pool_destroy(struct pool *pool)
     CHECK_MAGIC(pool, POOL_MAGIC);
     CHECK(pool->home_count == pool->size || abandoned);
     pool->magic = 0;
-    free(pool->home);
-    free(pool->batches);
-    free(pool->heads);
-    free(pool->records);
-    free(pool->arenas);
+    for (uint32_t i = 0; i < pool->blocks_count; i++)
+        free(pool->blocks[i]);
     free(pool);
 }
 
@@ -102,6 +104,12 @@ void pool_abandon(bool on)
 {
     CHECK(abandoned != on);
     abandoned = on;
+}
+
+void pool_untouched(bool on)
+{
+    CHECK(untouched != on);
+    untouched = on;
 }
 
 struct batch *pool_take(struct pool *pool)

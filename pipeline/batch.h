@@ -69,6 +69,10 @@ void         pool_destroy(struct pool *);           /* all batches must be home 
  * gone.  thread: the calling one, and it alone is affected. */
 void         pool_abandon(bool on);
 
+/* While on, pool_create does not touch the memory it takes: of a simulator's many short lives
+ * most need little of it.  thread: as pool_abandon. */
+void         pool_untouched(bool on);
+
 /* A clean batch (count 0, head zeroed, kept NULL; records and arena as they were) or NULL
  * when all are out.
  * owns: the caller, until it emits or gives it.  thread: the creating stage's runner. */

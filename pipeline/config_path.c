@@ -26,14 +26,18 @@ static const char *next_part(const char *path)
 static bool is_star(const char *part)
 {
     CHECK(part != NULL);
-    return part_length(part) == 1 && part[0] == '*';
+    return part[0] == '*' && part_length(part) == 1;
 }
 
 static bool same_part(const char *a, const char *b)
 {
     CHECK(a != NULL);
     CHECK(b != NULL);
-    return part_length(a) == part_length(b) && memcmp(a, b, part_length(a)) == 0;
+    if (*a != *b)
+        return false;
+    size_t length = part_length(a);
+
+    return length == part_length(b) && memcmp(a, b, length) == 0;
 }
 
 bool config_has_star(const char *pattern)
@@ -62,16 +66,18 @@ int config_match(const char *pattern, const char *path)
     CHECK(pattern != NULL);
     CHECK(path != NULL);
     while (pattern != NULL && path != NULL) {
+        bool star = is_star(pattern);
+
+        if (!star && !same_part(pattern, path))
+            return 0;   /* as of most rows, at the first letter */
         const char *more = next_part(pattern);
 
-        if (is_star(pattern)) {
+        if (star) {
             if (more == NULL)
                 return path[0] != '\0' ? 1 : 0;
             if (part_length(path) == 0)
                 return 0;
             closeness = 2;
-        } else if (!same_part(pattern, path)) {
-            return 0;
         }
         pattern = more;
         path = next_part(path);

@@ -58,6 +58,16 @@ void request_look(struct request *request, const char *expected)
     memcpy(request->expected, expected, strlen(expected) + 1);
 }
 
+/* Is this mark there still?  Of epoch 0: is there none? */
+static void look_for(struct request *request, const struct mark *believed)
+{
+    char text[MARK_TEXT_MAX] = "";
+
+    if (believed->epoch != 0)
+        mark_print(believed, text);
+    request_look(request, text);
+}
+
 static void request_write(struct request *request, const struct mark *from,
                           const struct mark *to)
 {
@@ -112,12 +122,9 @@ int errand_send(struct stage *stage, struct seat *seat, uint64_t now_ns)
 {
     struct request *request = seat->errand->head;
     struct batch *batch = seat->errand;
-    char believed[MARK_TEXT_MAX] = "";
 
     if (seat->away || now_ns < seat->retry_ns)
         return 0;
-    if (seat->mark.epoch != 0)
-        mark_print(&seat->mark, believed);
     switch (seat->step) {
     case STEP_CLAIM_LOOK:
         request_look(request, "");
@@ -137,11 +144,11 @@ int errand_send(struct stage *stage, struct seat *seat, uint64_t now_ns)
         break;
     case STEP_CLAIM_ASK:
     case STEP_CUT_ASK:
-        request_look(request, believed);
+        look_for(request, &seat->mark);
         break;
     case STEP_PASS:
         if (request->kind == REQUEST_LOOK)
-            request_look(request, believed);
+            look_for(request, &seat->mark);
         break;
     case STEP_NONE:
         CHECK(seat->step != STEP_NONE);   /* an errand is always at a step */

@@ -33,15 +33,21 @@ struct broker *broker_create(struct dice *dice, const int64_t *now_ms)
     return b;
 }
 
+static void log_free(struct log *log)
+{
+    if (log->borrowed)
+        return;
+    for (int64_t i = 0; i < log->count; i++) {
+        free(log->messages[i].key);
+        free(log->messages[i].value);
+    }
+    free(log->messages);
+}
+
 void broker_destroy(struct broker *b)
 {
-    for (int p = 0; p < PARTITIONS; p++) {
-        for (int64_t i = 0; i < b->logs[p].count; i++) {
-            free(b->logs[p].messages[i].key);
-            free(b->logs[p].messages[i].value);
-        }
-        free(b->logs[p].messages);
-    }
+    for (int p = 0; p < PARTITIONS; p++)
+        log_free(&b->logs[p]);
     for (uint32_t i = 0; i < b->told_count; i++) {
         free(b->told[i].key);
         free(b->told[i].value);
@@ -68,6 +74,15 @@ void broker_append(struct broker *b, int32_t partition, const struct message *me
     *to = *message;
     to->key = message->key != NULL ? copy_text(message->key, message->key_length) : NULL;
     to->value = message->value != NULL ? copy_text(message->value, message->length) : NULL;
+}
+
+void broker_borrow(struct broker *b, const struct broker *from)
+{
+    for (int p = 0; p < PARTITIONS; p++) {
+        b->logs[p] = from->logs[p];
+        b->logs[p].shown = 0;
+        b->logs[p].borrowed = true;
+    }
 }
 
 /* Records arrive in the order of their times, as the partitions have them. */

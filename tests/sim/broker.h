@@ -16,6 +16,7 @@ enum { EVENTS_MAX = 256, PENDING_MAX = 8192 };
 struct log {
     struct message *messages;
     int64_t         count, size, shown;
+    bool            borrowed;        /* another broker's messages                           */
 };
 
 struct event {

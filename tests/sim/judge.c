@@ -21,10 +21,12 @@ enum { BUCKETS = 8, NAMES_SHOWN = 512 };
 
 static const char *name_of(const struct server *server, int32_t partition, name_id id)
 {
-    char key[128], field[16];
+    static char keys[PARTITIONS][48];
+    char *key = keys[partition], field[16];
     size_t length;
 
-    key_print(key, sizeof key, "peakline", "scans", partition, "names");
+    if (key[0] == '\0')
+        key_print(key, sizeof keys[0], "peakline", "scans", partition, "names");
     snprintf(field, sizeof field, "p:%u", id);
     const char *text = server_get(server, key, field, &length);
 
@@ -96,6 +98,18 @@ static void judge_dead_letters(const struct world *w)
     }
 }
 
+/* Whose estimate this is; -1: it is none, or that of a parcel that comes last. */
+static int traveller_of(const struct told *told)
+{
+    char *end;
+
+    if (told->topic != TOPIC_ETAS || strncmp(told->key, "SIM", 3) != 0)
+        return -1;
+    unsigned long n = strtoul(told->key + 3, &end, 10);
+
+    return end == told->key + 8 && n < TRAVELLERS ? (int)n : -1;
+}
+
 /* Of all that the last owner told of a parcel, the newest estimate came last: a compacted topic
  * keeps that one. */
 static void judge_order(const struct world *w)
@@ -109,10 +123,9 @@ static void judge_order(const struct world *w)
     memset(newest, 0, sizeof newest);
     for (uint32_t i = 0; i < broker_told(w->broker); i++) {
         const struct told *told = broker_told_at(w->broker, i);
-        unsigned int n;
+        int n = traveller_of(told);
 
-        if (told->topic != TOPIC_ETAS || sscanf(told->key, "SIM%5u", &n) != 1 ||
-            n >= TRAVELLERS || (last[n] != NULL && told->epoch < last[n]->epoch))
+        if (n < 0 || (last[n] != NULL && told->epoch < last[n]->epoch))
             continue;
         if (last[n] == NULL || told->epoch > last[n]->epoch || told->order >= newest[n]->order)
             newest[n] = told;
@@ -173,28 +186,39 @@ static void compare_key(const struct world *w, const struct world *reference, in
     server_each(reference->server, key, compare_field, &theirs);
 }
 
-/* A partition that catches up tells a parcel's newest estimate, and those before it or not. */
-static bool is_superseded(const struct world *w, const struct told *eta)
+/* The order of each traveller's newest estimate. */
+static void newest_find(const struct world *w, uint64_t newest[TRAVELLERS])
 {
-    for (uint32_t i = 0; eta->topic == TOPIC_ETAS && i < broker_told(w->broker); i++) {
+    memset(newest, 0, TRAVELLERS * sizeof newest[0]);
+    for (uint32_t i = 0; i < broker_told(w->broker); i++) {
         const struct told *told = broker_told_at(w->broker, i);
+        int n = traveller_of(told);
 
-        if (told->topic == TOPIC_ETAS && told->order > eta->order &&
-            strcmp(told->key, eta->key) == 0)
-            return true;
+        if (n >= 0 && told->order > newest[n])
+            newest[n] = told->order;
     }
-    return false;
+}
+
+/* A partition that catches up tells a parcel's newest estimate, and those before it or not. */
+static bool is_superseded(const uint64_t newest[TRAVELLERS], const struct told *told)
+{
+    int n = traveller_of(told);
+
+    return n >= 0 && newest[n] > told->order;
 }
 
 /* What ours told theirs told, each at least once; the undisturbed run tells every estimate. */
 static void compare_told(const struct world *ours, const struct world *theirs,
                          enum invariant how)
 {
+    uint64_t newest[TRAVELLERS];
+
+    newest_find(theirs, newest);
     for (uint32_t i = 0; i < broker_told(ours->broker) && complaint[0] == '\0'; i++) {
         const struct told *told = broker_told_at(ours->broker, i);
 
         if (told->change != 0 && !witness_heard(theirs, told->change) &&
-            !(theirs->reference != NULL && is_superseded(theirs, told)))
+            !(theirs->reference != NULL && is_superseded(newest, told)))
             complain(how, "%s: %s", how == NO_LOSS ? "never told" : "invented",
                      told->value);
     }

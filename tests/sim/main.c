@@ -8,12 +8,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pipeline/batch.h"
 #include "pipeline/check.h"
 #include "pipeline/log.h"
 #include "tests/sim/sim.h"
 
 enum { FAULT_KINDS_MIN = 3, VACUOUS_BELOW = 500, JOBS_MAX = 16, FAILED_MAX = 10,
-       SHRINK_MAX = 400 /* runs */, WARM_SEEDS = 3, GROWTH_MAX = 65536 };
+       SEEDS_PER_LOG = 8, SHRINK_MAX = 400 /* runs */, WARM_LOGS = 2, LAZY_BYTES = 262144, GROWTH_MAX = 65536 };
 
 /* What a process has seen; added up over the jobs. */
 struct tally {
@@ -58,27 +59,49 @@ static void add_up(const struct world *w)
         tally.healed_ms_max = w->healed_ms;
 }
 
+/* The undisturbed run of a log is kept while its seeds run: they share it. */
+static struct world *reference;
+static uint64_t      reference_log;
+
+static void reference_drop(void)
+{
+    if (reference != NULL)
+        world_destroy(reference);
+    reference = NULL;
+}
+
+static const struct world *reference_of(uint64_t log)
+{
+    if (reference != NULL && reference_log == log)
+        return reference;
+    reference_drop();
+    reference = world_undisturbed(log);
+    reference_log = log;
+    if (complaint[0] == '\0')
+        judge_alone(reference);
+    if (complaint[0] != '\0')
+        reference_drop();   /* whoever asks again, hears it again */
+    return reference;
+}
+
 /* One seed against its undisturbed twin; true = nothing to complain of. */
 static bool seed_passes(uint64_t seed, uint32_t faults, struct chosen *chosen)
 {
     bool idle_advance = seed % 8 == 0;   /* wall time decides: only checked against the log */
-    struct world *reference, *w = NULL;
 
     complaint[0] = '\0';
-    reference = world_run(seed, 0, NULL, 1, false, NULL);
+    const struct world *undisturbed = reference_of(seed / SEEDS_PER_LOG);
+
+    if (complaint[0] != '\0')
+        return false;
+    struct world *w = world_run(seed, faults, chosen, idle_advance, undisturbed);
+
     if (complaint[0] == '\0')
-        judge_alone(reference);
-    if (complaint[0] == '\0')
-        w = world_run(seed, faults, chosen, INSTANCES, idle_advance, reference);
-    if (w != NULL && complaint[0] == '\0')
         judge_alone(w);
-    if (w != NULL && complaint[0] == '\0' && !idle_advance)
-        judge_against(w, reference);
-    if (w != NULL) {
-        add_up(w);
-        world_destroy(w);
-    }
-    world_destroy(reference);
+    if (complaint[0] == '\0' && !idle_advance)
+        judge_against(w, undisturbed);
+    add_up(w);
+    world_destroy(w);
     return complaint[0] == '\0';
 }
 
@@ -179,40 +202,62 @@ struct wanted {
 };
 
 /* Memory in use grows no more once tables that are kept have been made. */
-static void look_at_memory(uint64_t done)
+static void look_at_memory(uint64_t log)
 {
-    static size_t used;
-    size_t now = mallinfo2().uordblks;
+    static size_t   used;
+    static uint32_t looks;
+    struct mallinfo2 info = mallinfo2();
+    size_t           now = info.uordblks + info.hblkhd;
 
-    if (done <= WARM_SEEDS) {
+    if (looks++ < WARM_LOGS) {
         used = now;
         return;
     }
     looked_at(RETURNED);
-    if (now > used + GROWTH_MAX)
-        complain(RETURNED, "%zu bytes more in use than after the first seeds", now - used);
+    if (now <= used + GROWTH_MAX)
+        return;
+    complaint[0] = '\0';
+    complain(RETURNED, "%zu bytes more in use than after the first logs", now - used);
+    printf("log %llu (seeds from %llu) FAILED: %s\n", (unsigned long long)log,
+           (unsigned long long)log * SEEDS_PER_LOG, complaint);
+    tally.failed++;
+}
+
+static void run_seed(const struct wanted *wanted, uint64_t seed)
+{
+    uint32_t faults = wanted->faults != 0 ? wanted->faults : faults_of(seed);
+
+    tally.seeds++;
+    if (seed_passes(seed, faults, wanted->chosen))
+        return;
+    tally.failed++;
+    if (wanted->shrink && wanted->chosen == NULL)
+        report(seed, faults);
+    else
+        printf("seed %llu FAILED: %s\n", (unsigned long long)seed, complaint);
+}
+
+/* The seeds of a log, and then nothing may be left of them. */
+static void run_log(const struct wanted *wanted, uint64_t log)
+{
+    uint64_t end = wanted->first + wanted->seeds;
+    uint64_t failed = tally.failed;
+
+    for (uint64_t seed = log * SEEDS_PER_LOG; seed < (log + 1) * SEEDS_PER_LOG; seed++)
+        if (seed >= wanted->first && seed < end && tally.failed < FAILED_MAX)
+            run_seed(wanted, seed);
+    reference_drop();
+    if (tally.failed == failed)
+        look_at_memory(log);
 }
 
 static void run_seeds(const struct wanted *wanted, uint32_t job)
 {
-    uint64_t done = 0;
+    uint64_t last = (wanted->first + wanted->seeds - 1) / SEEDS_PER_LOG;
 
-    for (uint64_t n = job; n < wanted->seeds && tally.failed < FAILED_MAX; n += wanted->jobs) {
-        uint64_t seed = wanted->first + n;
-        uint32_t faults = wanted->faults != 0 ? wanted->faults : faults_of(seed);
-        bool     passed = seed_passes(seed, faults, wanted->chosen);
-
-        tally.seeds++;
-        if (passed)
-            look_at_memory(++done);
-        if (passed && complaint[0] == '\0')
-            continue;
-        tally.failed++;
-        if (passed || !wanted->shrink || wanted->chosen != NULL)
-            printf("seed %llu FAILED: %s\n", (unsigned long long)seed, complaint);
-        else
-            report(seed, faults);
-    }
+    for (uint64_t log = wanted->first / SEEDS_PER_LOG + job;
+         log <= last && tally.failed < FAILED_MAX; log += wanted->jobs)
+        run_log(wanted, log);
     memcpy(tally.looks, invariant_looks, sizeof tally.looks);
 }
 
@@ -385,6 +430,9 @@ int main(int argc, char **argv)
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
         if (option_take(&wanted, &verbose, c) != 0 || wanted.jobs < 1 || wanted.jobs > JOBS_MAX)
             return usage(), c == 'h' ? 0 : 64;
+    /* What a short life hardly touches is not worth clearing. */
+    mallopt(M_MMAP_THRESHOLD, LAZY_BYTES);
+    pool_untouched(true);
     log_open(verbose ? LOG_LEVEL_INFO : LOG_LEVEL_NONE, LOG_FORM_TEXT);
     time_t began = time(NULL);
 

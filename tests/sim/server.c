@@ -13,12 +13,13 @@
 #include "stages/outlet/mark.h"
 #include "tests/sim/sim.h"
 
-enum { BINS = 4096 };
+enum { BINS = 1024 };
 
 struct entry {
     struct entry *next;
     char         *key, *field, *value;
     size_t        field_length, length;
+    uint32_t      hash;            /* of key and field */
     uint32_t      version;         /* of the change that wrote it */
     uint32_t      writer;          /* marks: by whom, and what a claim found */
     char          found[MARK_TEXT_MAX];
@@ -39,7 +40,7 @@ struct server {
     const char  *refusal;
 };
 
-static uint32_t bin_of(const char *key, const char *field, size_t field_length)
+static uint32_t hash_of(const char *key, const char *field, size_t field_length)
 {
     uint32_t hash = 2166136261u;
 
@@ -47,7 +48,7 @@ static uint32_t bin_of(const char *key, const char *field, size_t field_length)
         hash = (hash ^ (uint8_t)*key) * 16777619u;
     for (size_t i = 0; i < field_length; i++)
         hash = (hash ^ (uint8_t)field[i]) * 16777619u;
-    return hash % BINS;
+    return hash;
 }
 
 static char *copy_bytes(const char *bytes, size_t length)
@@ -60,25 +61,34 @@ static char *copy_bytes(const char *bytes, size_t length)
     return copy;
 }
 
-static struct entry **find(struct data *data, const char *key, const char *field,
-                           size_t field_length)
+static struct entry **find_hashed(struct data *data, uint32_t hash, const char *key,
+                                  const char *field, size_t field_length)
 {
-    struct entry **at = &data->bins[bin_of(key, field, field_length)];
+    struct entry **at = &data->bins[hash % BINS];
 
-    while (*at != NULL && (strcmp((*at)->key, key) != 0 || (*at)->field_length != field_length ||
+    while (*at != NULL && ((*at)->hash != hash || strcmp((*at)->key, key) != 0 ||
+                           (*at)->field_length != field_length ||
                            memcmp((*at)->field, field, field_length) != 0))
         at = &(*at)->next;
     return at;
 }
 
+static struct entry **find(struct data *data, const char *key, const char *field,
+                           size_t field_length)
+{
+    return find_hashed(data, hash_of(key, field, field_length), key, field, field_length);
+}
+
 static struct entry *put(struct data *data, const char *key, const char *field, size_t field_length,
                 const char *value, size_t length)
 {
-    struct entry **at = find(data, key, field, field_length);
+    uint32_t hash = hash_of(key, field, field_length);
+    struct entry **at = find_hashed(data, hash, key, field, field_length);
 
     if (*at == NULL) {
         *at = calloc(1, sizeof **at);
         CHECK(*at != NULL);
+        (*at)->hash = hash;
         (*at)->key = copy_bytes(key, strlen(key));
         (*at)->field = copy_bytes(field, field_length);
         (*at)->field_length = field_length;

@@ -170,6 +170,7 @@ struct broker *broker_create(struct dice *, const int64_t *now_ms);
 void           broker_destroy(struct broker *);
 /* The scan topic: appended whole, then let be seen as time goes on. */
 void           broker_append(struct broker *, int32_t partition, const struct message *);
+void           broker_borrow(struct broker *, const struct broker *from);   /* its log */
 void           broker_show(struct broker *, uint32_t records);   /* so many more arrive */
 bool           broker_shown(const struct broker *);              /* all of them         */
 int64_t        broker_end(const struct broker *, int32_t partition);
@@ -238,16 +239,23 @@ struct world {
     bool            resends;              /* a batch may have been sent twice by its owner   */
     bool            idle_advance;
     const struct world *reference;        /* the undisturbed run, NULL = this is it         */
+    struct witness *witness;
     uint64_t        changes[CHANGES_MAX]; /* of all that was told: a hash set               */
 };
 
-/* Runs a seed to its quiet end.  `faults` as drawn, or fewer.  The first complaint ends it. */
-struct world *world_run(uint64_t seed, uint32_t faults, struct chosen *, uint32_t instances,
-                        bool idle_advance, const struct world *reference);
+/* The undisturbed run of log number `log`, with one instance.  owns: the caller. */
+struct world *world_undisturbed(uint64_t log);
+/* Runs a seed over the reference's log, which it borrows, to its quiet end.  `faults` as drawn,
+ * or fewer.  The first complaint ends it. */
+struct world *world_run(uint64_t seed, uint32_t faults, struct chosen *, bool idle_advance,
+                        const struct world *reference);
 void          world_destroy(struct world *);
 
 /* ── The witness, and the judge ───────────────────────────────────────────── */
 
+/* Made with its world, when its log is there. */
+struct witness *witness_create(const struct world *);
+void witness_destroy(struct witness *);
 void witness_hears(void *world, struct told *);
 void witness_commits(void *world, const struct commit *);
 void witness_resent(void *world);

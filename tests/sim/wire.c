@@ -80,10 +80,10 @@ static long header(const struct reply *in, size_t *at, char sign)
     return number;
 }
 
-/* One whole command off the front of `in`; false = not all there yet. */
+/* One whole command out of `in`, from *taken on; false = not all there yet. */
 static bool command_take(struct wire *w, struct argument *a, uint32_t *count, size_t *taken)
 {
-    size_t at = 0;
+    size_t at = *taken;
     long arguments = header(&w->in, &at, '*');
 
     if (arguments <= 0)
@@ -111,18 +111,20 @@ static void serve(struct wires *x, struct wire *w)
 {
     static struct argument arguments[ARGUMENTS_MAX];
     uint32_t count;
-    size_t taken;
+    size_t taken = 0;
 
     while (w->state == REDIS_IO_OPEN && command_take(w, arguments, &count, &taken)) {
         bool lost = is_exec(arguments) &&
                     dice_fault(server_dice(x->server), FAULT_ANSWER_LOST, 60000);
 
         server_command(x->server, &w->session, arguments, count, &w->out);
-        memmove(w->in.bytes, w->in.bytes + taken, w->in.used - taken);
-        w->in.used -= taken;
         if (lost)
             wire_cut(w);
     }
+    if (taken == 0 || w->in.used == 0)
+        return;   /* nothing whole yet, or it was cut */
+    memmove(w->in.bytes, w->in.bytes + taken, w->in.used - taken);
+    w->in.used -= taken;
 }
 
 static ssize_t io_write(void *self, uint32_t i, const char *bytes, size_t length)

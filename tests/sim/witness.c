@@ -19,19 +19,21 @@ enum { BUCKETS = 8, AHEAD_MS_MAX = 300000 };
 
 /* ── What was told ────────────────────────────────────────────────────────── */
 
-/* "key":"text" or "key":number out of our own JSON; false = not there. */
+/* "key":"text" or "key":number out of our own JSON; false = not there.  `key` as it stands in
+ * the text, quoted and with its colon. */
 static bool member(const char *json, const char *key, char *text, size_t size)
 {
-    char pattern[40];
-
-    snprintf(pattern, sizeof pattern, "\"%s\":", key);
-    const char *at = strstr(json, pattern);
+    const char *at = strstr(json, key);
 
     if (at == NULL)
         return false;
-    at += strlen(pattern);
+    at += strlen(key);
     at += *at == '"';
-    snprintf(text, size, "%.*s", (int)strcspn(at, "\",}"), at);
+    size_t length = strcspn(at, "\",}");
+
+    length = length < size ? length : size - 1;
+    memcpy(text, at, length);
+    text[length] = '\0';
     return true;
 }
 
@@ -66,19 +68,19 @@ static bool alert_read(struct told *told, char id[24])
 {
     char sequence[24], state[16], partition[24], offset[24], text[80];
 
-    if (!member(told->value, "id", id, 24) ||
-        !member(told->value, "sequence", sequence, sizeof sequence) ||
-        !member(told->value, "state", state, sizeof state) ||
-        !member(told->value, "partition", partition, sizeof partition)) {
+    if (!member(told->value, "\"id\":", id, 24) ||
+        !member(told->value, "\"sequence\":", sequence, sizeof sequence) ||
+        !member(told->value, "\"state\":", state, sizeof state) ||
+        !member(told->value, "\"partition\":", partition, sizeof partition)) {
         complain(SOUND, "an alert without id, sequence, state or partition: %s", told->value);
         return false;
     }
     int n = snprintf(text, sizeof text, "%s %s %s", id, sequence, state);
 
     told->change = hash_of(text, (size_t)n);
-    if (member(told->value, "epoch", text, sizeof text))
+    if (member(told->value, "\"epoch\":", text, sizeof text))
         told->epoch = strtoull(text, NULL, 10);
-    if (member(told->value, "offset", offset, sizeof offset)) {
+    if (member(told->value, "\"offset\":", offset, sizeof offset)) {
         told->source_partition = (int32_t)strtol(partition, NULL, 10);
         told->source_offset = strtoll(offset, NULL, 10);
     }
@@ -149,8 +151,8 @@ static void eta_heard(struct told *told)
     char life[24], sequence[24];
     const char *epoch = strstr(told->value, ",\"epoch\":");
 
-    if (epoch == NULL || !member(told->value, "life", life, sizeof life) ||
-        !member(told->value, "sequence", sequence, sizeof sequence)) {
+    if (epoch == NULL || !member(told->value, "\"life\":", life, sizeof life) ||
+        !member(told->value, "\"sequence\":", sequence, sizeof sequence)) {
         complain(SOUND, "an ETA without life, sequence or epoch: %s", told->value);
         return;
     }
@@ -215,31 +217,97 @@ bool witness_record(const struct server *server, const char *number, struct parc
 struct fold {
     bool     seen[PARCELS][EVENTS_PER_PARCEL_MAX];
     uint32_t counts[PARCELS], parcels;
-    int64_t  clock_ms, clock_ms_max;    /* without and with that of the record that waits */
+    int64_t  offset, clock_ms;
 };
 
-static void fold(const struct world *w, int32_t partition, int64_t offset, struct fold *f)
-{
-    memset(f, 0, sizeof *f);
-    for (int64_t i = 0; i <= offset && i < broker_end(w->broker, partition); i++) {
-        const struct message *message = broker_message(w->broker, partition, i);
-        bool fair = message->kafka_ms <= w->now_ms + AHEAD_MS_MAX;
+/* What a world's witness has seen so far. */
+struct witness {
+    struct fold         folds[PARTITIONS];
+    /* Of each partition, what the undisturbed run told of its records, by offset, and how much
+     * of that has arrived: what arrived once need not be looked for again. */
+    const struct told **causes[PARTITIONS];
+    uint32_t            causes_count[PARTITIONS], arrived[PARTITIONS];
+};
 
-        if (fair && message->kafka_ms > f->clock_ms_max)
-            f->clock_ms_max = message->kafka_ms;
-        if (i == offset)
-            return;
-        if (fair && message->kafka_ms > f->clock_ms)
+static int by_offset(const void *a, const void *b)
+{
+    const struct told *x = *(const struct told *const *)a, *y = *(const struct told *const *)b;
+
+    return (x->source_offset > y->source_offset) - (x->source_offset < y->source_offset);
+}
+
+static void causes_find(struct witness *s, const struct broker *reference, int32_t partition)
+{
+    uint32_t count = broker_told(reference);
+
+    s->causes[partition] = calloc(count + 1, sizeof *s->causes[partition]);
+    CHECK(s->causes[partition] != NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct told *told = broker_told_at(reference, i);
+
+        if (told->source_partition == partition && told->source_offset >= 0)
+            s->causes[partition][s->causes_count[partition]++] = told;
+    }
+    qsort(s->causes[partition], s->causes_count[partition], sizeof *s->causes[partition],
+          by_offset);
+}
+
+struct witness *witness_create(const struct world *w)
+{
+    struct witness *s = calloc(1, sizeof *s);
+
+    CHECK(s != NULL);
+    for (int32_t p = 0; w->reference != NULL && p < PARTITIONS; p++)
+        causes_find(s, w->reference->broker, p);
+    return s;
+}
+
+void witness_destroy(struct witness *s)
+{
+    for (int32_t p = 0; p < PARTITIONS; p++)
+        free(s->causes[p]);
+    free(s);
+}
+
+static bool is_fair(const struct world *w, const struct message *message)
+{
+    return message->kafka_ms <= w->now_ms + AHEAD_MS_MAX;
+}
+
+/* Goes on from the last mark's offset, or begins anew when this one is older. */
+static const struct fold *fold(const struct world *w, int32_t partition, int64_t offset)
+{
+    struct fold *f = &w->witness->folds[partition];
+
+    if (offset < f->offset)
+        memset(f, 0, sizeof *f);
+    for (; f->offset < offset; f->offset++) {
+        const struct message *message = broker_message(w->broker, partition, f->offset);
+
+        if (is_fair(w, message) && message->kafka_ms > f->clock_ms)
             f->clock_ms = message->kafka_ms;
         if (message->scan < 0)
             continue;
         bool *seen = &f->seen[message->parcel][message->scan];
 
-        if (*seen)
-            continue;
+        if (!*seen)
+            f->parcels += f->counts[message->parcel]++ == 0;
         *seen = true;
-        f->parcels += f->counts[message->parcel]++ == 0;
     }
+    return f;
+}
+
+/* The clock may have heard already of the record that waits at the mark's offset. */
+static int64_t clock_most(const struct world *w, int32_t partition, const struct fold *f)
+{
+    if (w->idle_advance)
+        return w->now_ms;
+    if (f->offset == broker_end(w->broker, partition))
+        return f->clock_ms;
+    const struct message *message = broker_message(w->broker, partition, f->offset);
+
+    return is_fair(w, message) && message->kafka_ms > f->clock_ms ? message->kafka_ms
+                                                                   : f->clock_ms;
 }
 
 static bool has_scan(const struct parcel *parcel, uint32_t at_s, uint8_t code)
@@ -275,37 +343,38 @@ static void parcel_moved(const struct world *w, const struct fold *f, uint32_t i
 /* Redis is the fold of a prefix. */
 static void fold_moved(const struct world *w, int32_t partition, const struct mark *mark)
 {
-    static struct fold f;
+    const struct fold *f = fold(w, partition, mark->offset);
 
     looked_at(FOLD);
-    fold(w, partition, mark->offset, &f);
     for (uint32_t i = 0; i < PARCELS && complaint[0] == '\0'; i++)
-        parcel_moved(w, &f, i, partition, mark->offset);
-    if (mark->records != f.parcels)
+        parcel_moved(w, f, i, partition, mark->offset);
+    if (mark->records != f->parcels)
         complain(FOLD,
                  "mark of %d/%" PRId64 " counts %" PRIu64 " parcels, the log has %u", partition,
-                 mark->offset, mark->records, f.parcels);
-    if (mark->clock_ms < f.clock_ms ||
-        mark->clock_ms > (w->idle_advance ? w->now_ms : f.clock_ms_max))
+                 mark->offset, mark->records, f->parcels);
+    if (mark->clock_ms < f->clock_ms || mark->clock_ms > clock_most(w, partition, f))
         complain(FOLD,
                  "mark of %d/%" PRId64 " has its clock at %" PRId64 ", its records at %" PRId64,
-                 partition, mark->offset, mark->clock_ms, f.clock_ms);
+                 partition, mark->offset, mark->clock_ms, f->clock_ms);
 }
 
 /* What the undisturbed run told of records below the offset has arrived. */
 static void outputs_moved(const struct world *w, int32_t partition, int64_t offset)
 {
-    const struct broker *reference = w->reference->broker;
+    struct witness *s = w->witness;
 
     looked_at(WATERMARK);
-    for (uint32_t i = 0; i < broker_told(reference) && complaint[0] == '\0'; i++) {
-        const struct told *told = broker_told_at(reference, i);
+    for (uint32_t *i = &s->arrived[partition]; *i < s->causes_count[partition]; ++*i) {
+        const struct told *told = s->causes[partition][*i];
 
-        if (told->source_partition == partition && told->source_offset >= 0 &&
-            told->source_offset < offset && !witness_heard(w, told->change))
+        if (told->source_offset >= offset)
+            return;
+        if (!witness_heard(w, told->change)) {
             complain(WATERMARK,
                      "mark moved to %d/%" PRId64 " before this had arrived: %s", partition,
                      offset, told->value);
+            return;
+        }
     }
 }
 

@@ -34,6 +34,7 @@ static struct world    *here;
 static struct instance  instances[INSTANCES];
 static int              acting;     /* whose turn it is: whose ports, whose clock       */
 static uint32_t         lives;
+static char             stored[PARTITIONS][MARK_TEXT_MAX];   /* marks at the log's end */
 static struct config   *config;
 
 static int open_consumer(const struct config *c, void (*wake)(void *), void *wake_self,
@@ -187,9 +188,11 @@ static bool evict(void)
 
 static const char *mark_key(int32_t partition)
 {
-    static char key[KEY_MAX];
+    static char keys[PARTITIONS][KEY_MAX];
+    char *key = keys[partition];
 
-    key_print(key, sizeof key, "peakline", "scans", partition, "mark");
+    if (key[0] == '\0')
+        key_print(key, sizeof keys[0], "peakline", "scans", partition, "mark");
     return key;
 }
 
@@ -285,23 +288,35 @@ static void turn(uint32_t count)
     instance_step((int)dice_roll(&here->dice, count));
 }
 
-static bool partition_done(int32_t p)
+/* Is the partition's last record in Redis?  A mark is the same text for seconds on end. */
+static bool partition_stored(int32_t p)
 {
     struct mark mark;
     size_t length;
     const char *text = server_get(here->server, mark_key(p), "", &length);
 
-    return text != NULL && mark_parse(text, length, &mark) == 0 &&
-           mark.offset == broker_end(here->broker, p) &&
-           broker_committed(here->broker, p) == mark.offset;
+    if (text != NULL && strcmp(text, stored[p]) == 0)
+        return true;
+    if (text == NULL || mark_parse(text, length, &mark) != 0 ||
+        mark.offset != broker_end(here->broker, p))
+        return false;
+    snprintf(stored[p], sizeof stored[p], "%s", text);
+    return true;
+}
+
+static bool partition_done(int32_t p)
+{
+    return broker_committed(here->broker, p) == broker_end(here->broker, p) && partition_stored(p);
 }
 
 static bool all_done(void)
 {
+    if (!broker_shown(here->broker) || !broker_quiet(here->broker))
+        return false;
     for (int32_t p = 0; p < PARTITIONS; p++)
         if (!partition_done(p))
             return false;
-    return broker_shown(here->broker) && broker_quiet(here->broker);
+    return true;
 }
 
 /* Where each partition stands, for whoever looks for the cause. */
@@ -311,11 +326,8 @@ static void complain_restless(void)
     size_t used = 0;
 
     for (int32_t p = 0; p < PARTITIONS; p++) {
-        char key[128];
         size_t length;
-
-        key_print(key, sizeof key, "peakline", "scans", p, "mark");
-        const char *mark = server_get(here->server, key, "", &length);
+        const char *mark = server_get(here->server, mark_key(p), "", &length);
 
         used += (size_t)snprintf(text + used, sizeof text - used, "; %d: end %lld, commit %lld, %s",
                                  p, (long long)broker_end(here->broker, p),
@@ -408,32 +420,51 @@ static void flow(uint32_t count)
     }
 }
 
-struct world *world_run(uint64_t seed, uint32_t faults, struct chosen *chosen, uint32_t count,
-                        bool idle_advance, const struct world *reference)
+/* Over the log of the reference, or else a log of its own. */
+static struct world *world_create(uint64_t seed, const struct world *reference)
 {
-    static const struct clock_source source = {clock_ns, clock_ms, clock_ns, NULL};
     struct world *w = calloc(1, sizeof *w);
-    int64_t before = counted(), read = metric_sum("messages_read_total");
 
     CHECK(w != NULL);
-    here = w;
     dice_begin(&w->dice, seed ^ 0xC0FFEE);
-    w->dice.faults = faults;
-    w->dice.chosen = chosen;
-    w->idle_advance = idle_advance;
     w->reference = reference;
     w->now_ms = ((int64_t)TRAFFIC_BASE_S + TRAFFIC_END_S + 300) * 1000;
     w->now_ns = (uint64_t)w->now_ms * 1000000;
     w->broker = broker_create(&w->dice, &w->now_ms);
     w->server = server_create(&w->dice);
-    w->traffic = calloc(1, sizeof *w->traffic);
-    CHECK(w->traffic != NULL);
-    traffic_make(w->traffic, seed, w->broker);
+    if (reference != NULL) {
+        broker_borrow(w->broker, reference->broker);
+        w->traffic = reference->traffic;
+    } else {
+        w->traffic = calloc(1, sizeof *w->traffic);
+        CHECK(w->traffic != NULL);
+        traffic_make(w->traffic, seed, w->broker);
+    }
+    w->witness = witness_create(w);
+    return w;
+}
+
+void world_destroy(struct world *w)
+{
+    broker_destroy(w->broker);
+    server_destroy(w->server);
+    witness_destroy(w->witness);
+    if (w->reference == NULL)
+        free(w->traffic);
+    free(w);
+}
+
+static void world_turn(struct world *w, uint64_t seed, uint32_t count)
+{
+    static const struct clock_source source = {clock_ns, clock_ms, clock_ns, NULL};
+
+    here = w;
+    memset(stored, 0, sizeof stored);
     clock_use(&source);
     env_seed(seed + 1);
     ports = (struct ports){.consumer_open = open_consumer, .message_header = no_header,
                            .producer_open = open_producer, .redis_open = open_redis};
-    config_make(idle_advance, reference == NULL);
+    config_make(w->idle_advance, w->reference == NULL);
     broker_listen(w->broker, witness_hears, witness_commits, witness_resent, w);
     server_listen(w->server, witness_moved, w);
     for (uint32_t i = 0; i < count && complaint[0] == '\0'; i++) {
@@ -443,16 +474,28 @@ struct world *world_run(uint64_t seed, uint32_t faults, struct chosen *chosen, u
     flow(count);
     heal(count);
     stop(count);
-    if (reference == NULL && complaint[0] == '\0')
-        compare_counters(w->broker, counted() - before, metric_sum("messages_read_total") - read);
     instances_end();
+}
+
+struct world *world_undisturbed(uint64_t log)
+{
+    struct world *w = world_create(log, NULL);
+    int64_t before = counted(), read = metric_sum("messages_read_total");
+
+    world_turn(w, log, 1);
+    if (complaint[0] == '\0')
+        compare_counters(w->broker, counted() - before, metric_sum("messages_read_total") - read);
     return w;
 }
 
-void world_destroy(struct world *w)
+struct world *world_run(uint64_t seed, uint32_t faults, struct chosen *chosen,
+                        bool idle_advance, const struct world *reference)
 {
-    broker_destroy(w->broker);
-    server_destroy(w->server);
-    free(w->traffic);
-    free(w);
+    struct world *w = world_create(seed, reference);
+
+    w->dice.faults = faults;
+    w->dice.chosen = chosen;
+    w->idle_advance = idle_advance;
+    world_turn(w, seed, INSTANCES);
+    return w;
 }

@@ -139,6 +139,27 @@ static void abandoned_pools_go_with_what_is_out(void **state)
     pool_abandon(false);
 }
 
+static void untouched_pools_are_as_clean_and_aligned(void **state)
+{
+    (void)state;
+    pool_untouched(true);
+    struct pool *pool = pool_create(&shape, 2);
+    pool_untouched(false);
+
+    struct batch *out[2] = {pool_take(pool), pool_take(pool)};
+
+    for (int i = 0; i < 2; i++) {
+        static const char zeros[7 * sizeof(struct record)];
+
+        assert_int_equal((uintptr_t)out[i]->head % 64, 0);
+        assert_int_equal((uintptr_t)out[i]->records % 64, 0);
+        assert_memory_equal(out[i]->records, zeros, sizeof zeros);
+        memset(out[i]->arena, i, shape.arena_size);
+        pool_give(pool, &out[i]);
+    }
+    pool_destroy(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +167,7 @@ int main(void)
         cmocka_unit_test(without_head_or_records),
         cmocka_unit_test(mistakes_abort),
         cmocka_unit_test(abandoned_pools_go_with_what_is_out),
+        cmocka_unit_test(untouched_pools_are_as_clean_and_aligned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
