@@ -14,7 +14,8 @@
 #include "tests/sim/sim.h"
 
 enum { FAULT_KINDS_MIN = 3, VACUOUS_BELOW = 500, JOBS_MAX = 16, FAILED_MAX = 10,
-       SEEDS_PER_LOG = 8, SHRINK_MAX = 400 /* runs */, WARM_LOGS = 2, LAZY_BYTES = 262144, GROWTH_MAX = 65536 };
+       SEEDS_PER_LOG = 8, SHRINK_MAX = 400 /* runs */, WARM_LOGS = 2, GROWTH_MAX = 65536,
+       LAZY_BYTES = 262144 };
 
 /* What a process has seen; added up over the jobs. */
 struct tally {
