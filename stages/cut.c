@@ -13,7 +13,9 @@
 #include "stages/eta/model.h"
 #include "stages/kinds.h"
 #include "stages/outlet/mark.h"
+#include "stages/outlet/text_out.h"
 #include "stages/parcel/table.h"
+#include "stages/tell.h"
 #include "stages/track_parts.h"
 
 enum { CUT_BYTES_MAX = 16 * 1024 * 1024, FIELDS_MAX = 512 /* of the model, in one command */ };
@@ -283,18 +285,84 @@ static uint32_t put_records(struct track *t, struct partition *p)
     return commands;
 }
 
+/* ── The index of open alerts ─────────────────────────────────────────────── */
+
+/* Is this the parcel's last word on the alert?  What a parcel does not list any more was
+ * resolved, and that was the last. */
+static bool is_last(const struct parcel *parcel, const struct alert *alert)
+{
+    for (uint32_t i = 0; i < parcel->alerts_count; i++)
+        if (parcel->alerts[i].id == alert->id)
+            return parcel->alerts[i].sequence == alert->sequence;
+    return alert->state == ALERT_RESOLVED;
+}
+
+/* One command, whose fields were gathered, into the index. */
+static void put_gathered(struct partition *p, const char *command, const struct buffer *fields,
+                         uint32_t arguments)
+{
+    char key[KEY_MAX];
+
+    if (arguments == 0)
+        return;
+    size_t key_length = partition_key(p, key, "open");
+
+    resp_command(&p->index, 2 + arguments);
+    resp_text(&p->index, command);
+    resp_argument(&p->index, key, key_length);
+    buffer_add(&p->index, fields->bytes, fields->used);
+    p->index_commands++;
+}
+
+/* Each alert that has changed since the last cut, as it now is: one that came and went since
+ * then costs a field that is gone, and no text. */
+static void put_alerts(struct track *t, struct partition *p)
+{
+    uint32_t set = 0, gone = 0;
+
+    t->open.used = t->closed.used = 0;
+    for (; p->alerts.indexed < p->alerts.count; p->alerts.indexed++) {
+        const struct alert_change *change = &p->alerts.list[p->alerts.indexed];
+        struct parcel parcel;
+        char id[16];
+        struct text_out field = {.at = id, .end = id + sizeof id};
+        bool known = follow_load(p, change->number, change->number_length, &parcel);
+
+        if (known && !is_last(&parcel, &change->alert))
+            continue;
+        out_hex16(&field, change->alert.id);
+        if (!known || change->alert.state == ALERT_RESOLVED) {
+            resp_argument(&t->closed, id, sizeof id);
+            gone++;
+            continue;
+        }
+        const struct output *text = tell_text(t, p, &parcel, change);
+
+        resp_argument(&t->open, id, sizeof id);
+        resp_argument(&t->open, text->value, text->length);
+        set += 2;
+    }
+    put_gathered(p, "HDEL", &t->closed, gone);
+    put_gathered(p, "HSET", &t->open, set);
+}
+
 /* ── The cut ──────────────────────────────────────────────────────────────── */
 
-static bool has_deferred(const struct partition *p)
+static uint32_t unindexed(const struct partition *p)
 {
-    return p->must_cut || (p->deferred != NULL && p->deferred->count > 0);
+    return p->alerts.count - p->alerts.indexed;
+}
+
+bool cut_late(const struct track *t, const struct partition *p, uint64_t now_ns)
+{
+    uint64_t interval_ns = track_behind(t, p) ? t->catch_up_interval_ns : t->interval_ns;
+
+    return now_ns >= p->cut_ns + interval_ns;
 }
 
 bool cut_due(const struct track *t, const struct partition *p, uint64_t now_ns)
 {
-    return p->request == NULL &&
-           (now_ns >= p->cut_ns || cut_full(t, p) ||
-            (has_deferred(p) && t->deferred_held >= t->deferred_max / 2));
+    return p->request == NULL && (cut_full(t, p) || cut_late(t, p, now_ns));
 }
 
 /* No further scan may be taken: one cut is out, and the next would be full already. */
@@ -302,6 +370,7 @@ bool cut_full(const struct track *t, const struct partition *p)
 {
     return table_dirty_count(p->table) >= t->records_max ||
            p->index_commands >= t->records_max ||   /* what expires is no dirty record */
+           unindexed(p) >= ALERTS_WAITING_MAX / 4 ||
            table_dirty_bytes(p->table) + p->index.used >= CUT_BYTES_MAX;
 }
 
@@ -311,7 +380,7 @@ bool cut_clean(const struct track *t, const struct partition *p)
 {
     int64_t clock_ms_max = (int64_t)(t->progress_ns / 1000000);
 
-    return table_dirty_count(p->table) == 0 && p->index_commands == 0 && !has_deferred(p) &&
+    return table_dirty_count(p->table) == 0 && p->index_commands == 0 && unindexed(p) == 0 &&
            p->position == p->mark.offset && p->clock_ms - p->mark.clock_ms < clock_ms_max;
 }
 
@@ -320,6 +389,7 @@ static uint32_t put_everything(struct track *t, struct partition *p)
     uint32_t commands = put_names(p, NAME_PLACE) + put_names(p, NAME_SERVICE);
 
     names_clean(p->names);
+    put_alerts(t, p);
     buffer_add(&p->body, p->index.bytes, p->index.used);
     commands += p->index_commands;
     p->index.used = 0;
@@ -344,7 +414,6 @@ static void cut_fill(struct track *t, struct partition *p, struct request *reque
     if (p->phase == LIFE_RUNNING && p->position < p->high && p->position > p->mark.offset)
         request->mark.offset--, request->mark.home = -1;
 #endif
-    p->must_cut = false;
 }
 
 bool cut_take(struct track *t, struct partition *p, uint64_t now_ns)
@@ -352,12 +421,12 @@ bool cut_take(struct track *t, struct partition *p, uint64_t now_ns)
     tell_flush(t, p, true);
     if (!tell_flushed(p))
         return false;
-    bool clean = cut_clean(t, p);   /* flushing deferred outputs calls for a cut */
+    bool clean = cut_clean(t, p);
     struct batch *batch = request_begin(t, p, clean ? REQUEST_LOOK : REQUEST_CUT);
 
     if (batch == NULL)
         return false;
-    p->cut_ns = now_ns + t->interval_ns;
+    p->cut_ns = now_ns;
     if (!clean)
         cut_fill(t, p, batch->head);
     p->request_waits = !clean && p->settled < p->position;   /* for dead letters */

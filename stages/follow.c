@@ -8,7 +8,6 @@
  * Scan by scan, not step by step over a batch: two scans of one parcel often share
  * a batch.  Deadlines up to a record's clock fire before the record is applied.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/check.h"
@@ -19,6 +18,7 @@
 #include "stages/parcel/deadlines.h"
 #include "stages/parcel/table.h"
 #include "stages/reference/reference.h"
+#include "stages/tell.h"
 #include "stages/track_parts.h"
 
 enum { AHEAD_MS_MAX = 300000, SAME_HASH_MAX = 8 };
@@ -51,6 +51,11 @@ static bool parcel_load(struct partition *p, uint64_t hash, const char *number, 
     int bad = record_unpack(bytes, size, parcel);
     CHECK(bad == 0);   /* we packed it */
     return true;
+}
+
+bool follow_load(struct partition *p, const char *number, size_t length, struct parcel *parcel)
+{
+    return parcel_load(p, parcel_hash(number, length), number, length, parcel);
 }
 
 void follow_arm(struct partition *p, uint64_t hash, const char *number, size_t length,
@@ -515,26 +520,6 @@ bool follow_clock(struct track *t, struct partition *p, int64_t clock_ms)
 }
 
 /* ── Unsent alerts ────────────────────────────────────────────────────────── */
-
-/* Those that came in with a record are sent again: nobody knows whether they arrived. */
-bool follow_resends(struct track *t, struct partition *p)
-{
-    while (p->resend_count > 0) {
-        struct parcel parcel;
-        const struct revisit *who = &p->resend[p->resend_count - 1];
-
-        if (!tell_room(t, p))
-            return false;
-        if (parcel_load(p, who->hash, who->number, who->number_length, &parcel))
-            for (uint32_t i = 0; i < parcel.unsent_count; i++)
-                tell_again(t, p, &parcel, &parcel.unsent[i]);
-        p->resend_count--;
-    }
-    free(p->resend);
-    p->resend = NULL;
-    p->resend_size = 0;
-    return true;
-}
 
 void follow_acknowledged(struct partition *p, const struct output *output)
 {

@@ -23,6 +23,7 @@
 #include "stages/eta_queue.h"
 #include "stages/parcel/deadlines.h"
 #include "stages/parcel/table.h"
+#include "stages/tell.h"
 #include "stages/track_parts.h"
 
 enum { LOAD_BUCKETS = 64, PARCELS_EXPECTED = 4096 };
@@ -40,7 +41,7 @@ static void state_create(const struct track *t, struct partition *p)
     p->table = table_create(PARCELS_EXPECTED);
     settings.names = p->names = names_create();
     p->model = model_create(&settings);
-    p->etas = t->coalesce_lag > 0 ? eta_queue_create() : NULL;
+    p->etas = t->catch_up_records > 0 ? eta_queue_create() : NULL;
     CHECK(p->table != NULL && p->names != NULL && p->model != NULL);
 }
 
@@ -52,9 +53,7 @@ static void state_destroy(struct partition *p)
     names_destroy(p->names);
     model_destroy(p->model);
     eta_queue_destroy(p->etas);
-    free(p->resend);
-    p->resend = NULL;
-    p->resend_count = p->resend_size = 0;
+    alert_queue_free(&p->alerts);
 }
 
 /* Where a claim begins that finds no mark. */
@@ -240,20 +239,6 @@ static int model_load(struct partition *p, const redisReply *reply)
     return 0;
 }
 
-static void resend_add(struct partition *p, const struct parcel *parcel)
-{
-    if (p->resend_count == p->resend_size) {
-        p->resend_size = p->resend_size * 2 + 16;
-        p->resend = realloc(p->resend, p->resend_size * sizeof *p->resend);
-        CHECK(p->resend != NULL);
-    }
-    struct revisit *who = &p->resend[p->resend_count++];
-
-    who->hash = parcel_hash(parcel->number, parcel->number_length);
-    who->number_length = parcel->number_length;
-    memcpy(who->number, parcel->number, parcel->number_length);
-}
-
 /* Timers are rebuilt from records, and unsent alerts noticed. */
 static int record_load(struct partition *p, const uint8_t *bytes, size_t length)
 {
@@ -266,8 +251,7 @@ static int record_load(struct partition *p, const uint8_t *bytes, size_t length)
 #ifdef CANARY_unsent_forgotten
     parcel.unsent_count = 0;   /* planted: what was stored and not sent is never sent */
 #endif
-    if (parcel.unsent_count > 0)
-        resend_add(p, &parcel);
+    tell_again(p, &parcel);   /* nobody knows whether they arrived */
     uint64_t hash = parcel_hash(parcel.number, parcel.number_length);
     uint32_t first_s = record_deadline_first(bytes);
 
@@ -389,6 +373,7 @@ static void answered_cut(struct track *t, struct partition *p, const struct requ
     if (request->answer != REQUEST_APPLIED)
         return;
     p->mark = request->mark;
+    p->applied = request->ordinal;
     p->commit = p->mark.offset;
     row->stored = p->mark.offset;
     row->records = (int64_t)table_count(p->table);

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "pipeline/stage.h"
+#include "stages/alert_queue.h"
 #include "stages/apply.h"
 #include "stages/detect/detect.h"
 #include "stages/intake/passage.h"
@@ -24,7 +25,7 @@
 #include "stages/outlet/request.h"
 
 enum { TRACK_TO_KAFKA = 0, TRACK_TO_REDIS = 1, TRACK_BURST = 8, WAITING_MAX = 32,
-       DUE_MAX = 16 };
+       DUE_MAX = 16, ALERTS_WAITING_MAX = 65536 /* changes, before a scan has to wait */ };
 
 struct eta_queue;
 struct table;
@@ -35,7 +36,7 @@ struct rule_set;
 
 enum life_phase { LIFE_CLAIMING, LIFE_LOADING, LIFE_RUNNING, LIFE_RELEASING, LIFE_ENDING };
 
-/* A parcel to come back to: its deadline has passed, or unsent alerts came in with it. */
+/* A parcel to come back to: its deadline has passed. */
 struct revisit {
     uint64_t hash;
     uint32_t due_s;             /* its first deadline                                      */
@@ -68,11 +69,10 @@ struct partition {
     struct batch *waiting[WAITING_MAX];
     uint32_t      waiting_first, waiting_count, cursor;
     struct batch *order;        /* the ASSIGN or REVOKE that returns with our answer         */
-    struct revisit *resend;     /* unsent alerts came in with these: they are sent again     */
-    uint32_t      resend_count, resend_size;
 
     /* What it tells. */
-    struct batch *outputs, *deferred; /* being filled                                      */
+    struct batch *outputs, *deferred; /* being filled; deferred: what the state knows        */
+    struct alert_queue alerts;  /* changes that wait for a cut, or for room to be told         */
     struct eta_queue *etas;     /* estimates that wait while the partition is behind; or NULL   */
     uint32_t      deferred_out; /* batches of unsent alerts not yet acknowledged             */
     uint64_t      ordinal;      /* of the last AT_ONCE batch emitted                        */
@@ -83,9 +83,8 @@ struct partition {
     struct mark   mark;         /* as last applied                                         */
     struct batch *request;      /* ours, at checkpoint; or a cut waiting for dead letters    */
     bool          request_waits;
-    bool          must_cut;     /* deferred outputs wait for a cut, dirty or not            */
-    uint64_t      cut_ordinal;  /* of the last cut taken                                   */
-    uint64_t      cut_ns;       /* next one is due                                         */
+    uint64_t      cut_ordinal, applied;  /* of the last cut taken; of the last applied       */
+    uint64_t      cut_ns;       /* when the last one was taken, or should have been           */
     int64_t       commit;       /* offset to tell the source, -1 = nothing new               */
     struct buffer body;         /* of the request that is out                               */
     struct buffer index;        /* commands for open alerts, carriers, expiry since the cut   */

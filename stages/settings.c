@@ -74,9 +74,13 @@ static const struct config_row product_rows[] = {
      "a level's parent counts as so many samples", false, false},
     {"progress.interval", CONFIG_DURATION, "10s", 100, 3600000, NULL,
      "how often a quiet partition reports its progress", false, false},
-    {"etas.coalesce_lag", CONFIG_INTEGER, "10000", 0, 1000000000, NULL,
-     "records behind which a partition tells only each parcel's newest estimate, once a "
-     "checkpoint; 0 = never", false, false},
+    {"catch_up.records", CONFIG_INTEGER, "10000", 0, 1000000000, NULL,
+     "a partition catches up while so many records are left and the next one is of catch_up.age: "
+     "it tells only each parcel's newest estimate, once a checkpoint; 0 = never", false, false},
+    {"catch_up.age", CONFIG_DURATION, "10s", 0, DAYS(400), NULL,
+     "as Kafka's timestamps have it", false, false},
+    {"catch_up.interval", CONFIG_DURATION, "5s", 50, 600000, NULL,
+     "how often a partition that catches up writes a checkpoint", false, false},
     {"alerts.source", CONFIG_TEXT, "/peakline", 0, 0, NULL, "CloudEvents source", true, false},
     {"reference.facilities", CONFIG_TEXT, "", 0, 0, NULL,
      "CSV of facilities: code,name,kind,country,lat,lon,zone", true, false},

@@ -1,8 +1,8 @@
 /* tell.c - alerts, ETAs and progress into OUTPUTS batches.
  *
- * Two batches are filled at a time: what is sent at once, and what waits for the
- * cut that will hold it (every change of an alert that a deadline opened).  Estimates of a
- * partition that is behind wait in a queue of their own (eta_queue.h).
+ * What a scan causes is told at once.  Every change of an alert that a deadline opened waits
+ * until a cut holds it (alert_queue.h), and estimates of a partition that is behind until its
+ * next cut, the newest of each parcel (eta_queue.h).
  */
 #include <string.h>
 
@@ -12,6 +12,7 @@
 #include "stages/eta_queue.h"
 #include "stages/kinds.h"
 #include "stages/outlet/text_out.h"
+#include "stages/tell.h"
 #include "stages/track_parts.h"
 
 enum { PER_SCAN_MAX = 24 /* outputs one scan or deadline may cause: alerts and an ETA */ };
@@ -46,10 +47,8 @@ static void batch_emit(struct track *t, struct partition *p, struct batch **batc
     t->budget[TRACK_TO_KAFKA]--;
     if (head->mode == OUTPUTS_AT_ONCE)
         head->ordinal = ++p->ordinal;
-    if (head->mode == OUTPUTS_DEFERRED) {
-        p->must_cut = true;
+    if (head->mode == OUTPUTS_DEFERRED)
         p->deferred_out++;
-    }
     stage_emit(t->stage, TRACK_TO_KAFKA, batch);
 }
 
@@ -63,8 +62,6 @@ static bool batch_ready(struct track *t, struct partition *p, struct batch **bat
             return false;
         batch_emit(t, p, batch);
     }
-    if (mode == OUTPUTS_DEFERRED && t->deferred_held >= t->deferred_max)
-        return false;
     *batch = pool_take(t->outputs);
     if (*batch == NULL)
         return false;
@@ -73,8 +70,6 @@ static bool batch_ready(struct track *t, struct partition *p, struct batch **bat
     struct outputs *head = (*batch)->head;
 
     head->mode = mode;
-    t->deferred_held += mode == OUTPUTS_DEFERRED;
-    head->after = mode == OUTPUTS_DEFERRED ? p->cut_ordinal + 1 : 0;
     return true;
 }
 
@@ -98,56 +93,81 @@ bool tell_room(struct track *t, struct partition *p)
     if (p->etas != NULL && !eta_queue_has_room(p->etas) && !etas_flush(t, p))
         return false;
     return batch_ready(t, p, &p->outputs, OUTPUTS_AT_ONCE) &&
-           batch_ready(t, p, &p->deferred, OUTPUTS_DEFERRED);
+           alert_queue_count(&p->alerts) < ALERTS_WAITING_MAX;
 }
 
-/* The open-alerts index follows every change. */
-static void index_alert(struct partition *p, const struct alert *alert,
-                        const struct output *output)
+static struct alert_change *change_add(struct partition *p, const struct parcel *parcel,
+                                       const struct alert *alert)
 {
-    char id[16];
-    struct text_out field = {.at = id, .end = id + sizeof id};
-    bool open = alert->state != ALERT_RESOLVED;
+    struct alert_change *change = alert_queue_add(&p->alerts);
 
-    out_hex16(&field, alert->id);
-    cut_index(p, "open", id, sizeof id, open ? output->value : NULL, output->length);
-}
-
-/* Where suppressed outputs are written, so that the index knows their text. */
-static struct batch *scratch_clean(struct track *t)
-{
-    struct outputs *head = t->scratch->head;
-
-    t->scratch->count = 0;
-    head->used = 0;
-    return t->scratch;
+    change->alert = *alert;
+    change->offset = -1;
+    change->cut = p->cut_ordinal + 1;
+    change->sent = false;
+    change->number_length = parcel->number_length;
+    memcpy(change->number, parcel->number, parcel->number_length);
+    return change;
 }
 
 void tell_alert(struct track *t, struct partition *p, const struct parcel *parcel,
                 const struct alert *alert, int64_t offset)
 {
-    bool deferred = alert->flags & ALERT_BY_DEADLINE;
-    bool mute = !deferred && offset < p->suppress_below;
-    struct batch *batch = mute ? scratch_clean(t) : deferred ? p->deferred : p->outputs;
-    struct origin origin = origin_of(t, p, deferred ? -1 : offset, parcel);
+    struct alert_change *change = change_add(p, parcel, alert);
+    bool mute = offset < p->suppress_below;
 
+    if (alert->flags & ALERT_BY_DEADLINE)
+        return;
+    change->offset = offset;
+    change->sent = true;
     metric_add(mute ? t->suppressed : t->alerts, 1);
-    index_alert(p, alert, envelope_alert(batch, &origin, parcel, p->names, alert));
+    if (mute)
+        return;
+    struct origin origin = origin_of(t, p, offset, parcel);
+
+    (void)envelope_alert(p->outputs, &origin, parcel, p->names, alert);
 }
 
-/* Came in with its record, and the index with it: it may be older than what the index says. */
-void tell_again(struct track *t, struct partition *p, const struct parcel *parcel,
-                const struct alert *alert)
+void tell_again(struct partition *p, const struct parcel *parcel)
 {
-    struct origin origin = origin_of(t, p, -1, parcel);
-
-    metric_add(t->alerts, 1);
-    envelope_alert(p->deferred, &origin, parcel, p->names, alert);
+    for (uint32_t i = 0; i < parcel->unsent_count; i++)
+        change_add(p, parcel, &parcel->unsent[i])->cut = 0;
+    p->alerts.indexed = p->alerts.count;
 }
 
-static bool is_behind(const struct track *t, const struct partition *p)
+const struct output *tell_text(struct track *t, struct partition *p, const struct parcel *parcel,
+                               const struct alert_change *change)
 {
-    return p->high - p->position > t->coalesce_lag;
+    struct outputs *head = t->scratch->head;
+    struct origin origin = origin_of(t, p, change->offset, parcel);
+
+    t->scratch->count = 0;
+    head->used = 0;
+    return envelope_alert(t->scratch, &origin, parcel, p->names, &change->alert);
+}
+
+void tell_held_alerts(struct track *t, struct partition *p)
+{
+    const struct alert_change *change;
+    struct parcel parcel;
+
+    uint64_t applied = p->applied;
+
+#ifdef CANARY_unsent_early
+    applied = p->cut_ordinal;   /* planted: told while the cut that holds it is on its way */
+#endif
+    while ((change = alert_queue_first(&p->alerts, applied)) != NULL) {
+        if (!batch_ready(t, p, &p->deferred, OUTPUTS_DEFERRED))
+            return;
+        /* A parcel with changes unsent stays; one that is gone had them acknowledged. */
+        if (follow_load(p, change->number, change->number_length, &parcel)) {
+            struct origin origin = origin_of(t, p, -1, &parcel);
+
+            metric_add(t->alerts, 1);
+            (void)envelope_alert(p->deferred, &origin, &parcel, p->names, &change->alert);
+        }
+        alert_queue_pop(&p->alerts);
+    }
 }
 
 void tell_eta(struct track *t, struct partition *p, uint64_t hash, const struct eta *eta,
@@ -159,7 +179,7 @@ void tell_eta(struct track *t, struct partition *p, uint64_t hash, const struct 
     }
     metric_add(t->etas[eta->reason], 1);
     /* Behind one that waits even when the partition no longer lags: the newest is told last. */
-    if (p->etas != NULL && (is_behind(t, p) || eta_queue_count(p->etas) > 0)) {
+    if (p->etas != NULL && (track_behind(t, p) || eta_queue_count(p->etas) > 0)) {
         metric_add(t->superseded, eta_queue_put(p->etas, hash, eta));
         return;
     }
@@ -170,7 +190,7 @@ void tell_eta(struct track *t, struct partition *p, uint64_t hash, const struct 
 
 void tell_late_etas(struct track *t, struct partition *p, uint64_t now_ns)
 {
-    if (p->etas != NULL && (!is_behind(t, p) || now_ns >= p->cut_ns))
+    if (p->etas != NULL && (!track_behind(t, p) || cut_late(t, p, now_ns)))
         (void)etas_flush(t, p);
 }
 
@@ -196,17 +216,16 @@ void tell_drop(struct track *t, struct batch **batch)
 {
     if (*batch == NULL)
         return;
-    t->deferred_held -= ((struct outputs *)(*batch)->head)->mode == OUTPUTS_DEFERRED;
     pool_give(t->outputs, batch);
 }
 
-static void flush(struct track *t, struct partition *p, struct batch **batch, bool empty_only)
+static void flush(struct track *t, struct partition *p, struct batch **batch)
 {
     if (*batch == NULL)
         return;
     if ((*batch)->count == 0)
         tell_drop(t, batch);   /* others may need it meanwhile */
-    else if (!empty_only && t->budget[TRACK_TO_KAFKA] > 0)
+    else if (t->budget[TRACK_TO_KAFKA] > 0)
         batch_emit(t, p, batch);
 }
 
@@ -214,12 +233,11 @@ void tell_flush(struct track *t, struct partition *p, bool before_cut)
 {
     if (before_cut && !etas_flush(t, p))
         return;
-    flush(t, p, &p->outputs, false);
-    flush(t, p, &p->deferred, !before_cut);
+    flush(t, p, &p->outputs);
+    flush(t, p, &p->deferred);
 }
 
 bool tell_flushed(const struct partition *p)
 {
-    return p->outputs == NULL && p->deferred == NULL &&
-           (p->etas == NULL || eta_queue_count(p->etas) == 0);
+    return p->outputs == NULL && (p->etas == NULL || eta_queue_count(p->etas) == 0);
 }

@@ -19,6 +19,7 @@
 #include "stages/detect/rulebook.h"
 #include "stages/kinds.h"
 #include "stages/parcel/table.h"
+#include "stages/tell.h"
 #include "stages/track_parts.h"
 
 enum { PREFETCH_AHEAD = 8, TEXT_BYTES = 256 /* what most scans have */ };
@@ -92,7 +93,9 @@ static void settings_read(struct track *t, const struct config *config)
     t->source = config_text(config, "alerts.source");
     t->buckets = (uint32_t)config_integer(config, "redis.buckets");
     t->records_max = (uint32_t)config_integer(config, "checkpoint.records_max");
-    t->coalesce_lag = config_integer(config, "etas.coalesce_lag");
+    t->catch_up_records = config_integer(config, "catch_up.records");
+    t->catch_up_age_ms = config_ms(config, "catch_up.age");
+    t->catch_up_interval_ns = (uint64_t)config_ms(config, "catch_up.interval") * 1000000;
     t->interval_ns = (uint64_t)config_ms(config, "checkpoint.interval") * 1000000;
     t->progress_ns = (uint64_t)config_ms(config, "progress.interval") * 1000000;
     t->clock_by_event = strcmp(config_text(config, "clock.mode"), "event") == 0;
@@ -130,9 +133,6 @@ static int track_init(struct stage *stage, const struct config *config)
     t->outputs = stage_pool(stage, TRACK_TO_KAFKA, &outputs);
     t->requests = stage_pool(stage, TRACK_TO_REDIS, &requests);
     t->scratch = pool_take(t->outputs);
-    /* What waits for a cut must not fill the link that leads there: no turn, no cut. */
-    CHECK(pool_size(t->outputs) >= 4 * TRACK_BURST);
-    t->deferred_max = pool_size(t->outputs) - 3 * TRACK_BURST;
     return 0;
 }
 
@@ -164,6 +164,12 @@ struct batch *waiting_take(struct partition *p)
     p->waiting_count--;
     p->cursor = 0;
     return batch;
+}
+
+bool track_behind(const struct track *t, const struct partition *p)
+{
+    return t->catch_up_records > 0 && p->high - p->position > t->catch_up_records &&
+           t->wall_ms - p->last_kafka_ms > t->catch_up_age_ms;
 }
 
 /* ── One partition's turn ─────────────────────────────────────────────────── */
@@ -271,8 +277,6 @@ static int work(struct track *t, struct partition *p, uint64_t now_ns)
 
     if (p->phase != LIFE_RUNNING || p->lost)
         return 0;
-    if (p->resend_count > 0 && !follow_resends(t, p))
-        return 0;
     while (p->waiting_count > 0) {
         if (cut_due(t, p, now_ns))
             cut_take(t, p, now_ns);
@@ -302,6 +306,14 @@ static bool is_settled(const struct partition *p)
     return p->settled >= ((const struct request *)p->request->head)->mark.offset;
 }
 
+/* Has Kafka every change of an alert that the state holds? */
+static bool all_told(struct track *t, struct partition *p)
+{
+    tell_held_alerts(t, p);
+    tell_flush(t, p, false);
+    return alert_queue_count(&p->alerts) == 0 && p->deferred == NULL && p->deferred_out == 0;
+}
+
 /* The last checkpoint of a partition that is to go; then it is let go. */
 static int work_release(struct track *t, struct partition *p, uint64_t now_ns)
 {
@@ -321,7 +333,7 @@ static int work_release(struct track *t, struct partition *p, uint64_t now_ns)
         return 0;
     if (!hopeless && !cut_clean(t, p))
         return cut_take(t, p, now_ns);
-    if (!hopeless && p->deferred_out > 0)   /* once Kafka has them, nobody sends them again */
+    if (!hopeless && !all_told(t, p))   /* once Kafka has them, nobody sends them again */
         return 0;
     struct passage *passage = p->order->head;
 
@@ -407,8 +419,9 @@ static int tick_partition(struct track *t, struct partition *p, uint64_t now_ns)
         return work_release(t, p, now_ns);
     if (p->phase != LIFE_RUNNING || p->lost)
         return 0;
-    int done = p->waiting_count > 0 || p->resend_count > 0 ? work(t, p, now_ns) : 0;
+    int done = p->waiting_count > 0 ? work(t, p, now_ns) : 0;
 
+    tell_held_alerts(t, p);
     if (cut_due(t, p, now_ns))
         done += cut_take(t, p, now_ns);
     if (now_ns >= p->progress_ns)
@@ -483,6 +496,8 @@ static void track_fini(struct stage *stage)
     while (t->owned_count > 0)
         own_free(t, t->partitions[t->owned[0]]);
     pool_give(t->outputs, &t->scratch);
+    buffer_free(&t->open);
+    buffer_free(&t->closed);
     pool_destroy(t->outputs);
     pool_destroy(t->requests);
     rulebook_leave(t->book);

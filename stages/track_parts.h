@@ -12,7 +12,6 @@
 struct track {
     struct stage     *stage;
     struct pool      *outputs, *requests;
-    uint32_t          deferred_held, deferred_max; /* batches being filled, or not yet home     */
     struct partition *partitions[1024];
     int32_t           owned[1024];
     uint32_t          owned_count;
@@ -26,10 +25,12 @@ struct track {
     bool              clock_by_event;
     int64_t           clock_tolerance_ms;
     uint32_t          records_max, buckets;
-    int64_t           coalesce_lag;   /* records behind which estimates wait; 0 = never       */
-    uint64_t          interval_ns, progress_ns;
+    int64_t           catch_up_records, catch_up_age_ms;   /* as track_behind has it           */
+    uint64_t          interval_ns, catch_up_interval_ns, progress_ns;
     const char       *group, *topic, *source;
-    struct batch     *scratch;        /* outputs that are suppressed are written here        */
+    struct batch     *scratch;        /* the index's texts are written here                  */
+    struct buffer     open;           /* cut.c: fields of the open-alerts index …            */
+    struct buffer     closed;         /* … that are set, and that are gone                   */
     struct cut_row   *cut_rows;       /* cut.c's sorting area                               */
     uint32_t         *cut_ends;       /* … where each bucket's rows end                     */
     uint32_t          cut_rows_size, cut_ends_size;
@@ -40,6 +41,8 @@ struct track {
 
 /* track.c: the passage that came first among those waiting, off the queue. */
 struct batch *waiting_take(struct partition *);
+/* track.c: it catches up: more than a few records are left, and old ones are being read. */
+bool track_behind(const struct track *, const struct partition *);
 
 /* ── own.c: a partition's way in and out ──────────────────────────────────── */
 
@@ -61,41 +64,21 @@ void own_free(struct track *, struct partition *);  /* RELEASE is home, or the g
 bool follow_scan(struct track *, struct partition *, const struct scan *); /* all four steps */
 /* The partition clock moves on; deadlines up to then fire. */
 bool follow_clock(struct track *, struct partition *, int64_t clock_ms);
-/* Unsent alerts that came in with their records are told again. */
-bool follow_resends(struct track *, struct partition *);
 /* The wheel and the table agree on the parcel's timer. */
 void follow_arm(struct partition *, uint64_t hash, const char *number, size_t length,
                 uint32_t at_s);
+/* The parcel as its record has it; false = there is none. */
+bool follow_load(struct partition *, const char *number, size_t length, struct parcel *);
 /* Kafka has this unsent change: the record forgets it. */
 void follow_acknowledged(struct partition *, const struct output *);
 /* What a record moves the clock to: its Kafka timestamp or its event time, within bounds. */
 int64_t follow_clock_of(const struct track *, int64_t kafka_ms, int64_t event_ms);
 
-/* ── tell.c: into OUTPUTS batches ─────────────────────────────────────────── */
-
-/* Is there room for all that one scan or deadline may cause?  Before any of the next. */
-bool tell_room(struct track *, struct partition *);
-/* A change of an alert, and the open-alerts index with it; `offset` of the causing scan. */
-void tell_alert(struct track *, struct partition *, const struct parcel *,
-                const struct alert *, int64_t offset);
-/* An unsent change that came in with its record; the index knows it already. */
-void tell_again(struct track *, struct partition *, const struct parcel *, const struct alert *);
-/* An estimate, caused by the scan at `offset`: at once, or, while the partition is behind and
- * it is the parcel's newest, with the next cut. */
-void tell_eta(struct track *, struct partition *, uint64_t hash, const struct eta *,
-              int64_t offset);
-/* Estimates that wait are told when the partition has caught up, or no cut will take them. */
-void tell_late_etas(struct track *, struct partition *, uint64_t now_ns);
-void tell_progress(struct track *, struct partition *, uint64_t now_ns);
-/* Emits what is filled, as the budget allows; before a cut what waits for it, too. */
-void tell_flush(struct track *, struct partition *, bool before_cut);
-bool tell_flushed(const struct partition *);
-/* A batch that was being filled, or NULL, will never be sent.  *batch = NULL. */
-void tell_drop(struct track *, struct batch **batch);
-
 /* ── cut.c: into Redis commands ───────────────────────────────────────────── */
 
 bool cut_due(const struct track *, const struct partition *, uint64_t now_ns);
+/* The interval since the last cut is over. */
+bool cut_late(const struct track *, const struct partition *, uint64_t now_ns);
 /* Nothing to write: what is due then is a look. */
 bool cut_clean(const struct track *, const struct partition *);
 /* No further scan may be taken before the next cut. */

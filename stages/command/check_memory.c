@@ -115,7 +115,7 @@ void check_memory(struct report *r, const struct config *config, int64_t partiti
     int64_t fetched = config_bytes(config, "kafka.buffer"), batches = batches_bytes(config);
     int64_t models = config_integer(config, "model.cells_max") * MODEL_CELL_BYTES_MAX * partitions;
     int64_t cuts = config_integer(config, "checkpoint.records_max") * (parcel + CUT_OVERHEAD);
-    int64_t etas = config_integer(config, "etas.coalesce_lag") > 0
+    int64_t etas = config_integer(config, "catch_up.records") > 0
                        ? (int64_t)eta_queue_bytes() * partitions : 0;
     int64_t limit = config_bytes(config, "memory.max");
     int64_t fixed = PROGRAM + fetched + batches + DECODE_SCRATCH + models + etas + cuts;
@@ -128,7 +128,7 @@ void check_memory(struct report *r, const struct config *config, int64_t partiti
     report_cost(r, "escaped texts", DECODE_SCRATCH,
                 "taken only as far as scans are written with \\u escapes");
     report_cost(r, "learned models", models, "model.cells_max of every partition");
-    report_cost(r, "waiting estimates", etas, "etas.coalesce_lag, every partition");
+    report_cost(r, "waiting estimates", etas, "catch_up.records, every partition");
     report_cost(r, "one checkpoint", cuts,
                 "checkpoint.records_max; each partition may have one on its way");
     if (fixed > limit) {

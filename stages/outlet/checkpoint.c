@@ -3,7 +3,6 @@
  * Everything a partition sends passes here.  Its outputs go on to Kafka and are
  * counted until acknowledged; its cut waits until every output caused below the
  * cut's offset is; then cut and mark go to Redis in one guarded transaction.
- * Outputs that a replay could not repeat wait here for the cut that holds them.
  *
  *   WAITING ──acknowledged──► WRITING ──applied──► told to track
  *                               │ unsent: again, the same bytes
@@ -88,7 +87,6 @@ static struct seat *seat_take(struct checkpoint *x, const struct batch *batch)
     seat->partition = batch->partition;
     seat->assignment = batch->assignment;
     seat->ledger = ledger_create(LEDGER_MAX, 1);
-    seat->deferred_end = &seat->deferred;
     x->seats[batch->partition] = seat;
     x->owned[x->owned_count++] = batch->partition;
     return seat;
@@ -98,7 +96,7 @@ static void seat_drop(struct checkpoint *x, struct seat *seat)
 {
     uint32_t i = 0;
 
-    CHECK(seat->errand == NULL && seat->deferred == NULL && seat->probe == NULL);
+    CHECK(seat->errand == NULL && seat->probe == NULL);
     while (x->owned[i] != seat->partition)
         i++;
     x->owned[i] = x->owned[--x->owned_count];
@@ -118,14 +116,6 @@ static void output_forward(struct stage *stage, struct seat *seat, struct batch 
     stage_emit(stage, TO_KAFKA, &batch);
 }
 
-static bool output_waits(const struct seat *seat, const struct outputs *head)
-{
-#ifdef CANARY_unsent_early
-    return false;   /* planted: sent before the state knows it */
-#endif
-    return head->mode == OUTPUTS_DEFERRED && head->after > seat->applied;
-}
-
 static enum stage_verdict take_outputs(struct stage *stage, struct batch *batch)
 {
     struct checkpoint *x = stage_state(stage);
@@ -141,47 +131,8 @@ static enum stage_verdict take_outputs(struct stage *stage, struct batch *batch)
         return STAGE_HOLD;
     if (head->mode == OUTPUTS_AT_ONCE && ledger_room(seat->ledger) == 0)
         return STAGE_HOLD;
-    if (output_waits(seat, head)) {
-        batch->kept = NULL;
-        *seat->deferred_end = batch;
-        seat->deferred_end = &batch->kept;
-    } else {
-        output_forward(stage, seat, batch);
-    }
+    output_forward(stage, seat, batch);
     return STAGE_TAKEN;
-}
-
-static struct batch *deferred_pop(struct seat *seat)
-{
-    struct batch *batch = seat->deferred;
-
-    seat->deferred = batch->kept;
-    if (seat->deferred == NULL)
-        seat->deferred_end = &seat->deferred;
-    batch->kept = NULL;
-    return batch;
-}
-
-void seat_drop_deferred(struct stage *stage, struct seat *seat)
-{
-    while (seat->deferred != NULL) {
-        struct batch *batch = deferred_pop(seat);
-
-        stage_finish(stage, &batch, OUTCOME_FAILED);
-    }
-}
-
-/* Sends what the last applied cut holds; returns how many went. */
-static int deferred_send(struct stage *stage, struct seat *seat, int budget)
-{
-    int sent = 0;
-
-    while (sent < budget && seat->deferred != NULL && !seat->must_look &&
-           !output_waits(seat, seat->deferred->head)) {
-        output_forward(stage, seat, deferred_pop(seat));
-        sent++;
-    }
-    return sent;
 }
 
 /* ── Answers ──────────────────────────────────────────────────────────────── */
@@ -196,7 +147,6 @@ void seat_lose(struct stage *stage, struct seat *seat, const char *how)
                     how);
     }
     seat->state = SEAT_LOST;
-    seat_drop_deferred(stage, seat);
 }
 
 static void probe_answer(struct stage *stage, struct seat *seat, uint64_t now_ns)
@@ -298,7 +248,6 @@ static int seat_release(struct stage *stage, struct seat *seat)
 {
     struct batch *release = seat->release;
 
-    seat_drop_deferred(stage, seat);
     if (seat->errand != NULL && !seat->away)
         errand_finish(stage, seat, REQUEST_GONE);
     if (seat->errand != NULL || seat->probe != NULL)
@@ -329,7 +278,7 @@ static void notice_pause(struct checkpoint *x)
 static int checkpoint_on_tick(struct stage *stage, uint64_t now_ns)
 {
     struct checkpoint *x = stage_state(stage);
-    int to_kafka = BURST, to_redis = BURST, work = 0;
+    int to_redis = BURST, work = 0;
 
     notice_pause(x);
     for (uint32_t i = x->owned_count; i-- > 0;) {
@@ -349,8 +298,6 @@ static int checkpoint_on_tick(struct stage *stage, uint64_t now_ns)
             int sent = errand_send(stage, seat, now_ns);
             to_redis -= sent, work += sent;
         }
-        int sent = deferred_send(stage, seat, to_kafka);
-        to_kafka -= sent, work += sent;
     }
     return work;
 }
@@ -364,7 +311,7 @@ static int checkpoint_on_drain(struct stage *stage, uint64_t now_ns)
     for (uint32_t i = 0; i < x->owned_count; i++) {
         const struct seat *seat = x->seats[x->owned[i]];
 
-        held += (seat->errand != NULL) + (seat->release != NULL) + (seat->deferred != NULL);
+        held += (seat->errand != NULL) + (seat->release != NULL);
     }
     return held;
 }

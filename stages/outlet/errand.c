@@ -205,7 +205,6 @@ static void cut_applied(struct stage *stage, struct seat *seat, struct request *
 
     request->kind = REQUEST_CUT;   /* a look may have told us, but track asked for a cut */
     seat->mark = seat->next;
-    seat->applied = request->ordinal;
     metric_add(x->applied, 1);
     errand_finish(stage, seat, REQUEST_APPLIED);
 }

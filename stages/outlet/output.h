@@ -36,14 +36,14 @@ struct output {
 
 enum output_mode {
     OUTPUTS_AT_ONCE = 0,   /* produced now; the next cut waits for their acknowledgement     */
-    OUTPUTS_DEFERRED,      /* unsent alerts: produced after the cut `after` has been applied  */
+    OUTPUTS_DEFERRED,      /* unsent alerts, which the state in Redis knows: a replay does not
+                              repeat them, so no cut waits for them                         */
     OUTPUTS_FREE           /* nothing waits for them (progress)                              */
 };
 
 struct outputs {
     uint8_t  mode;         /* enum output_mode */
     uint64_t ordinal;      /* AT_ONCE: rises by one per partition and assignment, from 1       */
-    uint64_t after;        /* DEFERRED: ordinal of the cut that holds them                     */
     uint32_t used;         /* bytes of the batch's arena (OUTPUTS_ARENA) in use               */
 };
 

@@ -46,8 +46,6 @@ struct seat {
     bool           away;           /* the errand is at store_redis                       */
     uint64_t       retry_ns, wait_ns; /* not before; back-off                            */
     uint64_t       unready_ns;     /* since when the cut waits for acknowledgements, 0 = not */
-    struct batch  *deferred, **deferred_end; /* outputs waiting for a cut, by `kept`       */
-    uint64_t       applied;        /* ordinal of the last cut applied                    */
     struct batch  *probe;          /* our own LOOK after a pause, at store_redis          */
     bool           must_look;      /* nothing is sent before mark has been seen           */
     bool           fresh;          /* the claim found no mark                             */
@@ -67,7 +65,6 @@ struct seat *seat_find(struct checkpoint *, const struct batch *);
 
 /* Nothing more is written or sent; what waits goes home. `how` is a clause for the log. */
 void seat_lose(struct stage *, struct seat *, const char *how);
-void seat_drop_deferred(struct stage *, struct seat *);
 
 /* ── errand.c ── */
 

@@ -109,7 +109,8 @@ static void config_make(bool idle_advance, bool undisturbed)
         if (config_set(config, fixed[i]) != 0)
             complain(SOUND, "configuration: %s", error_text());
     config_set(config, idle_advance ? "clock.idle_advance=true" : "clock.idle_advance=false");
-    config_set(config, undisturbed ? "etas.coalesce_lag=0" : "etas.coalesce_lag=20");
+    config_set(config, undisturbed ? "catch_up.records=0" : "catch_up.records=20");
+    config_set(config, "catch_up.age=0ms");
     if (config_finish(config) != 0)
         complain(SOUND, "configuration: %s", error_text());
 }

@@ -96,11 +96,11 @@ static void cut_waits(void **state)
 {
     (void)state;
     owned();
-    say(1, OUTPUTS_AT_ONCE, 1, 0);
-    say(1, OUTPUTS_AT_ONCE, 2, 0);
+    say(1, OUTPUTS_AT_ONCE, 1);
+    say(1, OUTPUTS_AT_ONCE, 2);
     cut(1, 2, 50);
-    say(1, OUTPUTS_AT_ONCE, 3, 0);               /* caused above the cut */
-    say(1, OUTPUTS_FREE, 0, 0);                  /* nobody waits for progress */
+    say(1, OUTPUTS_AT_ONCE, 3);               /* caused above the cut */
+    say(1, OUTPUTS_FREE, 0);                  /* nobody waits for progress */
     assert_int_equal(kafka.count, 4);
     pass_ms(100);
     assert_int_equal(redis.asked, 0);
@@ -130,33 +130,22 @@ static void cut_before_outputs(void **state)
     cut(1, 1, 50);
     pass_ms(100);
     assert_int_equal(redis.asked, 0);
-    say(1, OUTPUTS_AT_ONCE, 1, 0);
+    say(1, OUTPUTS_AT_ONCE, 1);
     finish(1, OUTCOME_DONE);
     assert_int_equal(redis.writes, 1);
 }
 
+/* Redis holds what they tell: they go at once, and no cut waits for them. */
 static void deferred(void **state)
 {
     (void)state;
     owned();
-    say(1, OUTPUTS_DEFERRED, 0, 1);
-    say(1, OUTPUTS_DEFERRED, 0, 1);
-    say(1, OUTPUTS_DEFERRED, 0, 2);
-    pass_ms(100);
-    assert_int_equal(kafka.count, 0);
-    redis.hold = true;
+    say(1, OUTPUTS_DEFERRED, 0);
+    assert_int_equal(kafka.count, 1);
     cut(1, 0, 50);
-    pass_ms(100);
-    assert_int_equal(kafka.count, 0);            /* on its way is not applied */
-    redis.hold = false;
-    turn();
-    assert_int_equal(kafka.count, 2);
-    cut(2, 0, 51);                               /* waits for no deferred one */
-    assert_int_equal(kafka.count, 3);
-    say(1, OUTPUTS_DEFERRED, 0, 2);              /* held already: at once */
-    assert_int_equal(kafka.count, 4);
-    finish(4, OUTCOME_DONE);
-    assert_int_equal(worker.outputs_count, 4);
+    assert_int_equal(redis.writes, 1);
+    finish(1, OUTCOME_DONE);
+    assert_int_equal(worker.outputs_count, 1);
 }
 
 /* The answer of EXEC is lost: mark tells whether it was applied. */
@@ -170,7 +159,6 @@ static void cut_unknown(void **state)
     for (uint64_t i = 0; i < 5; i++) {
         redis.writes = 0;
         redis.fault = faults[i];
-        say(1, OUTPUTS_DEFERRED, 0, i + 1);
         cut(i + 1, 0, (int64_t)(50 + i));
         pass_ms(1000);
         assert_int_equal(worker.requests_count, i + 2);
@@ -181,7 +169,6 @@ static void cut_unknown(void **state)
         assert_int_equal(mark_of(1).sequence, i + 1);
         assert_int_equal(mark_of(1).offset, 50 + i);
         assert_int_equal(answered()->mark.offset, 50 + i);
-        assert_int_equal(kafka.count, i + 1);                /* what it holds may go */
     }
     assert_int_equal(metric_sum("checkpoints_asked_total") - asked, 2);
 }
@@ -204,7 +191,7 @@ static void told_why(void **state)
     assert_non_null(strstr(board[1].waits, "Redis does not answer"));
     pass_ms(3000);
     assert_null(board[1].waits);
-    say(1, OUTPUTS_AT_ONCE, 1, 0);
+    say(1, OUTPUTS_AT_ONCE, 1);
     cut(3, 1, 70);
     pass_ms(4000);
     assert_null(board[1].waits);                 /* Kafka may take its time */
@@ -220,7 +207,7 @@ static void expect_lost(void)
     uint32_t back = worker.outputs_count;
 
     redis.asked = 0;
-    say(1, OUTPUTS_AT_ONCE, 1, 0);               /* nothing is sent or written any more */
+    say(1, OUTPUTS_AT_ONCE, 1);               /* nothing is sent or written any more */
     cut(2, 1, 60);
     pass_ms(100);
     assert_int_equal(kafka.count, 0);
@@ -234,11 +221,8 @@ static void foreign_mark(void **state)
 {
     (void)state;
     owned();
-    say(1, OUTPUTS_DEFERRED, 0, 1);
     put_mark(1, 1ull << 60, 1, 900);
     cut(1, 0, 50);
-    assert_int_equal(worker.outputs_count, 1);   /* what waited for the cut comes back */
-    assert_int_equal(worker.outputs_back[0].outcome, OUTCOME_FAILED);
     expect_lost();
     assert_int_equal(mark_of(1).epoch, 1ull << 60);
     assert_int_equal(mark_of(1).sequence, 1);
@@ -337,7 +321,7 @@ static void paused_with_a_cut_away(void **state)
         pass_ms(1000);
         assert_int_equal(answered()->answer, REQUEST_APPLIED);
         assert_int_equal(mark_of(1).sequence, 1 + lost);
-        say(1, OUTPUTS_AT_ONCE, 1 + (uint64_t)lost, 0);
+        say(1, OUTPUTS_AT_ONCE, 1 + (uint64_t)lost);
         assert_int_equal(kafka.count, 1);
         finish(1, OUTCOME_DONE);
     }
@@ -360,7 +344,7 @@ static void paused(void **state)
     assert_int_equal(redis.asked, 1);
     assert_int_equal(redis.last.kind, REQUEST_LOOK);
     assert_string_equal(redis.last.expected, redis.marks[1]);
-    say(1, OUTPUTS_AT_ONCE, 1, 0);
+    say(1, OUTPUTS_AT_ONCE, 1);
     assert_int_equal(kafka.count, 0);
     redis.hold = false;
     turn();
@@ -369,7 +353,7 @@ static void paused(void **state)
 
     boot_ns += 3000000000;                       /* and somebody has taken it meanwhile */
     put_mark(1, 1ull << 60, 1, 900);
-    say(1, OUTPUTS_AT_ONCE, 2, 0);
+    say(1, OUTPUTS_AT_ONCE, 2);
     turn();
     assert_int_equal(kafka.count, 0);
     assert_int_equal(worker.outputs_back[worker.outputs_count - 1].outcome, OUTCOME_FAILED);
@@ -382,14 +366,12 @@ static void released(void **state)
 {
     (void)state;
     owned();
-    say(1, OUTPUTS_AT_ONCE, 1, 0);
-    say(1, OUTPUTS_DEFERRED, 0, 1);
+    say(1, OUTPUTS_AT_ONCE, 1);
     redis.hold = true;
     cut(1, 0, 50);
     (void)ask(1, REQUEST_RELEASE);
     turn();
     assert_int_equal(worker.requests_count, 1);  /* neither is home */
-    assert_int_equal(worker.outputs_back[0].outcome, OUTCOME_FAILED);
     claim(1);                                    /* the next one waits for its turn */
     assert_int_equal(redis.count, 1);
     redis.hold = false;
@@ -402,7 +384,7 @@ static void released(void **state)
     assert_int_equal(worker.requests_back[3].answer, REQUEST_APPLIED);
     assert_int_equal(worker.requests_back[3].mark.offset, 50);   /* it was applied */
     finish(1, OUTCOME_DONE);                     /* of the old one: not counted here */
-    say(1, OUTPUTS_AT_ONCE, 1, 0);
+    say(1, OUTPUTS_AT_ONCE, 1);
     cut(1, 1, 60);
     assert_int_equal(worker.requests_count, 4);
     finish(1, OUTCOME_DONE);
@@ -415,7 +397,7 @@ static void apart(void **state)
     (void)state;
     owned();
     claim(2);
-    say(1, OUTPUTS_AT_ONCE, 1, 0);
+    say(1, OUTPUTS_AT_ONCE, 1);
     cut(1, 1, 50);
     struct request *request = ask(2, REQUEST_CUT);
 

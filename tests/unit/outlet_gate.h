@@ -277,13 +277,12 @@ static struct request *ask(int32_t partition, enum request_kind kind)
     return request;
 }
 
-static void say(int32_t partition, enum output_mode mode, uint64_t ordinal, uint64_t after)
+static void say(int32_t partition, enum output_mode mode, uint64_t ordinal)
 {
     struct outputs *head = add(worker.outputs, partition)->head;
 
     head->mode = (uint8_t)mode;
     head->ordinal = ordinal;
-    head->after = after;
     turn();
 }
 

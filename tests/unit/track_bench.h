@@ -51,7 +51,8 @@ static struct {
     struct told {
         int32_t  partition;
         uint8_t  topic, mode;
-        uint64_t ordinal, after, alert;
+        uint64_t ordinal, alert;
+        uint64_t applied;             /* cut applied in Redis when it came                     */
         uint16_t sequence;
         char     key[64], value[VALUE_MAX];
     } told[SEEN_MAX];
@@ -155,7 +156,8 @@ static void see_outputs(const struct batch *batch)
         assert_true(gate.told_count < SEEN_MAX && output->length < VALUE_MAX);
         *told = (struct told){.partition = batch->partition, .topic = output->topic,
                               .mode = head->mode, .ordinal = head->ordinal,
-                              .after = head->after, .alert = output->alert,
+                              .applied = gate.applied[batch->partition],
+                              .alert = output->alert,
                               .sequence = output->sequence};
         memcpy(told->key, output->key, output->key_length);
         memcpy(told->value, output->value, output->length);
@@ -179,12 +181,10 @@ static void see_request(const struct batch *batch)
 static bool gate_holds(const struct batch *batch)
 {
     const struct request *request = batch->head;
-    const struct outputs *outputs = batch->head;
 
     if (batch->kind == KIND_WRITES)
         return request->kind == REQUEST_CUT && gate.hold_cuts;
-    return gate.hold_outputs || (outputs->mode == OUTPUTS_DEFERRED &&
-                                 outputs->after > gate.applied[batch->partition]);
+    return gate.hold_outputs;
 }
 
 static void gate_drop(struct stage *stage, const struct batch *release)

@@ -154,7 +154,7 @@ static void unsent(void **state)
     const struct told *opened = told_alert("never-collected", 0);
 
     assert_int_equal(opened->mode, OUTPUTS_DEFERRED);
-    assert_int_equal(opened->after, cut->ordinal);
+    assert_int_equal(opened->applied, cut->ordinal);
     assert_int_equal(cut->mark.clock_ms, (T0 + 24 * HOURS) * 1000LL);
     assert_true(stored(1, "YT1", &parcel));
     assert_int_equal(parcel.unsent_count, 1);
@@ -184,8 +184,8 @@ static void not_acknowledged(void **state)
     pass_ms(1000);
     one_scan("YT1", "PICKUP", "HGH", T0 + 30 * HOURS);
     pass_ms(1000);
-    assert_int_equal(told_alert("never-collected", 0)->after + 1,
-                     told_alert("never-collected", 1)->after);
+    assert_int_equal(told_alert("never-collected", 0)->applied + 1,
+                     told_alert("never-collected", 1)->applied);
     while (((struct outputs *)gate.held[gate.fail]->head)->mode != OUTPUTS_DEFERRED)
         gate.fail++;   /* what was told before … */
     gate.fail++;       /* … and the first of the two */
@@ -546,6 +546,19 @@ static uint32_t told_progress(void)
     return count;
 }
 
+/* Opened and resolved between two cuts: both are told, and the index never had its text. */
+static void came_and_went(void **state)
+{
+    (void)state;
+    one_scan("YT1", "DAMAGED", "HGH", T0);
+    one_scan("YT1", "DELIVERED", "HGH", T0 + 60);
+    pass_ms(1000);
+    assert_true(says(told_alert("damaged", 0), "\"state\":\"OPENED\""));
+    assert_true(says(told_alert("damaged", 1), "\"state\":\"RESOLVED\""));
+    assert_null(open_entry(told_alert("damaged", 0)->alert));
+    assert_null(memmem(gate.body, gate.body_length, "damaged", 7));
+}
+
 /* With each checkpoint, and now and then: what is stored, not what is being worked on. */
 static void progress(void **state)
 {
@@ -580,7 +593,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(event_clock, setup_by_event, teardown),
         TEST(shrunk_and_expired), TEST(carrier_numbers), TEST(idle), TEST(next_life),
         TEST(last_life),
-        TEST(history), TEST(classes), TEST(etas), TEST(progress),
+        TEST(history), TEST(classes), TEST(etas), TEST(came_and_went), TEST(progress),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
