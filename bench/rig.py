@@ -100,9 +100,10 @@ class Redis:
 class Rig:
     """A private Kafka and Redis in one directory."""
 
-    def __init__(self, keep, say):
+    def __init__(self, keep, say, kafka=True):
         self.say = say
         self.keep = keep is not None
+        self.kafka = kafka
         self.dir = pathlib.Path(keep or tempfile.mkdtemp(prefix="peakline-bench-"))
         self.peakline = None
         self.redis = None
@@ -110,15 +111,17 @@ class Rig:
     def __enter__(self):
         try:
             self.dir.mkdir(parents=True, exist_ok=True)
-            self.say(f"starting Kafka and Redis in {self.dir}")
+            self.say(f"starting {'Kafka and ' if self.kafka else ''}Redis in {self.dir}")
             topics = [f"{TOPIC}:{PARTITIONS}", *OUTPUTS]
-            self._service("kafka", "start",
-                          *(word for topic in topics for word in ("--topic", topic)))
+            if self.kafka:
+                self._service("kafka", "start",
+                              *(word for topic in topics for word in ("--topic", topic)))
             self._service("redis", "start")
             lines = (self.dir / "env").read_text().split()
             self.env = dict(line.split("=", 1) for line in lines)
-            self.brokers = self.env["KAFKA_BROKERS"]
-            self.kafka_process = Process(int(self.env["KAFKA_PID"]))
+            if self.kafka:
+                self.brokers = self.env["KAFKA_BROKERS"]
+                self.kafka_process = Process(int(self.env["KAFKA_PID"]))
             self.redis_process = Process(int(self.env["REDIS_PID"]))
             self.redis = Redis(self.env["REDIS_SOCKET"])
         except BaseException:
@@ -132,7 +135,7 @@ class Rig:
         self.stop_peakline()
         if self.redis is not None:
             self.redis.close()
-        for name in ("redis", "kafka"):
+        for name in ("redis", "kafka") if self.kafka else ("redis",):
             if self.dir.is_dir():
                 subprocess.run([SERVICES / name, "stop", self.dir], check=False)
         if not self.keep:
