@@ -92,8 +92,32 @@ bool config_is_section(const struct config *config, const char *path)
     return false;
 }
 
-/* "nearest is" the declared path with the fewest edits, its stars filled in. */
-static int say_unknown(const struct config *config, const char *path)
+/* Cuts a path after so many of its parts. */
+static void cut_parts(char *path, size_t parts)
+{
+    CHECK(path != NULL);
+    CHECK(parts > 0);
+    for (; *path != '\0'; path++) {
+        parts -= *path == '.';
+        if (parts == 0)
+            break;
+    }
+    *path = '\0';
+}
+
+static size_t count_parts(const char *path)
+{
+    size_t parts = 1;
+
+    CHECK(path != NULL);
+    CHECK(*path != '\0');
+    for (; *path != '\0'; path++)
+        parts += *path == '.';
+    return parts;
+}
+
+/* The declared path, or section, with the fewest edits, its stars filled in. */
+int config_say_unknown(const struct config *config, const char *path, bool section)
 {
     char   candidate[CONFIG_PATH_SIZE * 2], nearest[CONFIG_PATH_SIZE] = "";
     size_t distance = SIZE_MAX;
@@ -103,15 +127,45 @@ static int say_unknown(const struct config *config, const char *path)
     for (size_t i = 0; i < config->rows_count; i++) {
         config_instance(config->rows[i].path, path, candidate, sizeof candidate);
         candidate[CONFIG_PATH_SIZE - 1] = '\0';
-        size_t edits = config_distance(candidate, path);
+        if (section)
+            cut_parts(candidate, count_parts(path));
+        size_t edits = text_distance(candidate, path);
 
         if (edits > 0 && edits < distance) {
             distance = edits;
             memcpy(nearest, candidate, sizeof nearest);
         }
     }
-    (void)error_set("found no such setting, nearest is %s", nearest);
+    (void)error_set("found no such %s, nearest is %s", section ? "section" : "setting", nearest);
     return error_add("%s", path);
+}
+
+/* Text where settings stand below: one of them shows how. */
+static int say_section(const struct config *config, const char *path, const char *text)
+{
+    const char *example = "";
+
+    CHECK_MAGIC(config, CONFIG_MAGIC);
+    CHECK(text != NULL);
+    for (size_t i = config->rows_count; i > 0; i--)
+        if (config_leads_to(config->rows[i - 1].path, path))
+            example = config->rows[i - 1].path;
+    (void)error_set("found \"%.64s\", accepted are settings below it, such as %s", text, example);
+    return error_add("%s", path);
+}
+
+/* What no row declares one by one (a library's own settings) speaks by its name. */
+bool config_is_secret(const struct config_row *row, const char *path)
+{
+    static const char *const words[] = {"password", "secret", "key.pem", "oauthbearer.config"};
+
+    CHECK(row != NULL && path != NULL);
+    if (row->secret)
+        return true;
+    for (size_t i = 0; config_ends_in_star(row->path) && i < sizeof words / sizeof words[0]; i++)
+        if (strstr(path, words[i]) != NULL)
+            return true;
+    return false;
 }
 
 /* Paths are printed as keys, so they hold no control characters. */
@@ -125,7 +179,7 @@ static bool path_printable(const char *path)
     return true;
 }
 
-int config_put(struct config *config, const char *path, const char *text, bool command)
+int config_put(struct config *config, const char *path, const char *text, size_t line)
 {
     struct config_value value;
 
@@ -138,8 +192,10 @@ int config_put(struct config *config, const char *path, const char *text, bool c
         return error_set("found a path with control characters, or not in UTF-8");
     const struct config_row *row = config_row(config, path);
 
+    if (row == NULL && config_is_section(config, path))
+        return say_section(config, path, text);
     if (row == NULL)
-        return say_unknown(config, path);
+        return config_say_unknown(config, path, false);
     if (config_parse(row, text, &value) != 0)
         return error_add("%s", path);
     if (!text_valid(value.text)) {
@@ -152,7 +208,7 @@ int config_put(struct config *config, const char *path, const char *text, bool c
         free(value.text);
         return error_set("%s: found more than %d settings", path, CONFIG_ENTRIES_MAX);
     }
-    if (entry != NULL && entry->command && !command) {
+    if (entry != NULL && entry->line == 0 && line > 0) {
         free(value.text); /* was checked all the same */
         return 0;
     }
@@ -163,8 +219,22 @@ int config_put(struct config *config, const char *path, const char *text, bool c
     }
     free(entry->value.text);
     entry->value = value;
-    entry->command = command;
+    entry->line = line;
     return 0;
+}
+
+/* A secret as it is would stand in the list of processes. */
+static int refuse_bare_secret(const struct config_row *row, const char *path, const char *text)
+{
+    size_t length = strlen(text);
+
+    CHECK(row != NULL);
+    CHECK(path != NULL);
+    if (length == 0 || !config_is_secret(row, path)
+        || (strncmp(text, "${", 2) == 0 && strchr(text, '}') == text + length - 1))
+        return 0;
+    return error_set("command line: %s: found a secret that every user of this machine can read, "
+                     "accepted is ${NAME} of a variable or ${file:PATH}", path);
 }
 
 int config_set(struct config *config, const char *assignment)
@@ -185,9 +255,9 @@ int config_set(struct config *config, const char *assignment)
                          strlen(equals + 1), CONFIG_TEXT_SIZE - 1);
     memcpy(path, assignment, length);
     path[length] = '\0';
-    if (config_put(config, path, equals + 1, true) != 0)
+    if (config_put(config, path, equals + 1, 0) != 0)
         return error_add("command line");
-    return 0;
+    return refuse_bare_secret(config_row(config, path), path, equals + 1);
 }
 
 static int say_missing(const struct config *config, const struct config_row *row,
@@ -321,6 +391,20 @@ bool config_given(const struct config *config, const char *path)
     CHECK_MAGIC(config, CONFIG_MAGIC);
     CHECK(config_row(config, path) != NULL);
     return config_entry(config, path) != NULL;
+}
+
+int config_blame(const struct config *config, const char *path)
+{
+    CHECK_MAGIC(config, CONFIG_MAGIC);
+    CHECK(path != NULL);
+    const struct config_entry *entry = config_entry(config, path);
+
+    (void)error_add("%s", path);
+    if (entry == NULL)
+        return error_add("by default");
+    if (entry->line == 0)
+        return error_add("command line");
+    return error_add("%s:%zu", config->file, entry->line);
 }
 
 void config_each(const struct config *config, const char *prefix,

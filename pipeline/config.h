@@ -16,8 +16,8 @@
 #include <stdio.h>
 
 enum config_kind {
-    CONFIG_TEXT,     /* string; the only kind in which ${NAME} is replaced, and only
-                        where the row says `environment` */
+    CONFIG_TEXT,     /* string; the only kind in which ${NAME} and ${file:PATH} are
+                        replaced, and only where the row says `environment` */
     CONFIG_CHOICE,   /* one of `choices`, "a|b|c"                                   */
     CONFIG_BOOL,     /* true | false                                                */
     CONFIG_INTEGER,
@@ -33,8 +33,8 @@ struct config_row {
     double           least, most;   /* in the value's unit; both 0 = unbounded      */
     const char      *choices;       /* CONFIG_CHOICE                                */
     const char      *help;          /* one sentence, for `peakline check`           */
-    bool             environment;   /* ${NAME} is replaced                          */
-    bool             secret;        /* printed as ***                               */
+    bool             environment;   /* ${NAME} and ${file:PATH} are replaced        */
+    bool             secret;        /* printed as ***, refused as it is by config_set */
 };
 
 struct config;
@@ -49,7 +49,8 @@ void           config_destroy(struct config *);
  * looks up after config_finish. */
 int config_read(struct config *, const char *file);
 
-/* One "path=value" from the command line; it wins over the file. */
+/* One "path=value" from the command line; it wins over the file.  Every user of a machine
+ * reads its command lines: a secret is accepted as ${NAME} or ${file:PATH} alone. */
 int config_set(struct config *, const char *assignment);
 
 /* After reading: applies defaults, checks them and that nothing is missing.  A fallback ""
@@ -67,6 +68,10 @@ int64_t     config_bytes   (const struct config *, const char *path);
 
 /* Was it written in the file or on the command line (not a default)? */
 bool config_given(const struct config *, const char *path);
+
+/* Adds where the setting was given to the error trail, for what only the product can judge:
+ * error_set("found …, accepted …") becomes "FILE:LINE: PATH: found …".  Always -1. */
+int config_blame(const struct config *, const char *path);
 
 /* Calls `each` for every given path below `prefix` ("rdkafka", "services"), in file
  * order, with the rest of the path and the value as text. */

@@ -28,7 +28,8 @@ struct config_entry {
     char                    *path;
     const struct config_row *row;
     struct config_value      value;
-    bool                     command; /* from the command line: the file does not replace it */
+    size_t                   line;    /* of the file; 0 = command line: the file does not
+                                         replace it */
 };
 
 struct config {
@@ -43,9 +44,12 @@ struct config {
     bool                     finished;
 };
 
-/* config.c.  Keeps one given value; -1 with "PATH: found …, accepted …".  A prefix of a
- * declared path is a section. */
-int  config_put(struct config *, const char *path, const char *text, bool command);
+/* config.c.  Keeps one given value; -1 with "PATH: found …, accepted …".  `line` 0 = of the
+ * command line.  A prefix of a declared path is a section; say_unknown names the nearest
+ * one, or the nearest setting.  Always -1. */
+int  config_put(struct config *, const char *path, const char *text, size_t line);
+int  config_say_unknown(const struct config *, const char *path, bool section);
+bool config_is_secret(const struct config_row *, const char *path);
 bool config_is_section(const struct config *, const char *path);
 const struct config_row *config_row(const struct config *, const char *path); /* or NULL */
 const struct config_entry *config_entry(const struct config *, const char *path); /* or NULL */
@@ -67,6 +71,5 @@ bool   config_ends_in_star(const char *pattern);
 void   config_instance(const char *pattern, const char *path, char *text, size_t size);
 /* Is path below prefix?  The rest of it, or NULL. */
 const char *config_below(const char *path, const char *prefix);
-size_t config_distance(const char *a, const char *b); /* edits; both < CONFIG_PATH_SIZE */
 
 #endif

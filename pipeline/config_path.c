@@ -133,31 +133,3 @@ const char *config_below(const char *path, const char *prefix)
         return NULL;
     return path + length + 1;
 }
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-size_t config_distance(const char *a, const char *b)
-{
-    size_t row[CONFIG_PATH_SIZE];
-    size_t a_length = strlen(a), b_length = strlen(b);
-
-    CHECK(a_length < CONFIG_PATH_SIZE);
-    CHECK(b_length < CONFIG_PATH_SIZE);
-    for (size_t j = 0; j <= b_length; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a_length; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= b_length; j++) {
-            size_t changed = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            row[j] = least(changed, least(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[b_length];
-}

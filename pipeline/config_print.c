@@ -74,21 +74,6 @@ static void print_key(FILE *file, int depth, const char *key, size_t length)
     }
 }
 
-/* What no row declares one by one (a library's own settings) speaks by its name. */
-static bool is_secret(const struct item *item)
-{
-    static const char *const words[] = {"password", "secret", "key.pem", "oauthbearer.config"};
-
-    CHECK(item->row != NULL && item->path != NULL);
-    if (item->row->secret)
-        return true;
-    for (size_t i = 0; config_ends_in_star(item->row->path)
-                       && i < sizeof words / sizeof words[0]; i++)
-        if (strstr(item->path, words[i]) != NULL)
-            return true;
-    return false;
-}
-
 static void print_item(FILE *file, int depth, struct item *item, const char *key)
 {
     const struct config_row *row = item->row;
@@ -100,7 +85,7 @@ static void print_item(FILE *file, int depth, struct item *item, const char *key
         fprintf(file, "%*s# %s\n", depth * 2, "", row->help);
     print_key(file, depth, key, strlen(key));
     fputc(' ', file);
-    if (is_secret(item) && item->text[0] != '\0')
+    if (config_is_secret(row, item->path) && item->text[0] != '\0')
         fputs("\"***\"", file);
     else if (row->kind == CONFIG_TEXT || item->text[0] == '\0')
         print_quoted(file, item->text);

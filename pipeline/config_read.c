@@ -25,6 +25,7 @@ struct reader {
     struct config *config;
     yaml_parser_t  parser;
     size_t         line; /* of the event at hand */
+    size_t         key_line; /* of the key entered last */
     int            depth;
     char           path[CONFIG_PATH_SIZE];
     char           text[CONFIG_TEXT_SIZE];
@@ -98,13 +99,13 @@ static int enter(struct reader *reader, const yaml_event_t *key)
     reader->met[reader->met_count] = (struct met) {strdup(reader->path), reader->line};
     CHECK(reader->met[reader->met_count].path != NULL);
     reader->met_count++;
+    reader->key_line = reader->line;
     return (int)before;
 }
 
 static int read_mapping(struct reader *reader)
 {
     yaml_event_t event;
-    bool         empty = true;
 
     CHECK(reader != NULL);
     CHECK(reader->depth >= 0);
@@ -124,11 +125,6 @@ static int read_mapping(struct reader *reader)
         if (result != 0)
             return -1;
         reader->path[before] = '\0';
-        empty = false;
-    }
-    if (empty && reader->path[0] != '\0' && !config_is_section(reader->config, reader->path)) {
-        (void)error_set("found {}, which is no section");
-        return fail(reader);
     }
     return 0;
 }
@@ -157,7 +153,7 @@ static int put(struct reader *reader)
 {
     CHECK(reader != NULL);
     CHECK(memchr(reader->text, '\0', sizeof reader->text) != NULL);
-    if (config_put(reader->config, reader->path, reader->text, false) != 0)
+    if (config_put(reader->config, reader->path, reader->text, reader->line) != 0)
         return error_add("%s:%zu", reader->config->file, reader->line);
     return 0;
 }
@@ -208,6 +204,26 @@ static int read_scalar(struct reader *reader, const yaml_event_t *event)
     return put(reader);
 }
 
+/* Settings stand below what they stand below: said of the key, not of what follows it. */
+static int check_section(struct reader *reader)
+{
+    const struct config_row *row = config_row(reader->config, reader->path);
+    char                     accepted[512];
+
+    CHECK(reader->key_line <= reader->line);
+    CHECK(strlen(reader->path) < sizeof reader->path);
+    if (reader->path[0] == '\0' || config_is_section(reader->config, reader->path))
+        return 0;
+    reader->line = reader->key_line;
+    if (row == NULL) {
+        (void)config_say_unknown(reader->config, reader->path, true);
+        return error_add("%s:%zu", reader->config->file, reader->line);
+    }
+    config_accepted(row, accepted, sizeof accepted);
+    (void)error_set("found settings below it, accepted is %s", accepted);
+    return fail(reader);
+}
+
 static int read_node(struct reader *reader, const yaml_event_t *event)
 {
     int result = -1;
@@ -221,7 +237,7 @@ static int read_node(struct reader *reader, const yaml_event_t *event)
     reader->depth++;
     switch (event->type) {
     case YAML_MAPPING_START_EVENT:
-        result = read_mapping(reader);
+        result = check_section(reader) == 0 ? read_mapping(reader) : -1;
         break;
     case YAML_SEQUENCE_START_EVENT:
         result = read_list(reader);

@@ -18,28 +18,67 @@
 #include "pipeline/check.h"
 #include "pipeline/error.h"
 
-enum { NAME_SIZE = 128, PATH_SIZE = 4096 };
+enum { NAME_SIZE = 512, PATH_SIZE = 4096 };
+
+#define FILE_WORD "file:"
 
 static _Atomic bool     seeded;
 static _Atomic uint64_t seed_state;
 
-/* Reads NAME} into name; how many characters that was, or -1. */
+/* How many characters what stands behind ${ has, its } counted; -1. */
 static int read_name(const char *text, char name[NAME_SIZE])
 {
-    int length = 0;
+    bool   file = strncmp(text, FILE_WORD, strlen(FILE_WORD)) == 0;
+    size_t least = file ? strlen(FILE_WORD) + 1 : 1, length = file ? strcspn(text, "}") : 0;
 
     CHECK(text != NULL);
     CHECK(name != NULL);
-    while (isalnum((unsigned char)text[length]) || text[length] == '_') {
-        if (length == NAME_SIZE - 1)
-            return error_set("the name after ${ is too long");
-        name[length] = text[length];
+    while (!file && (isalnum((unsigned char)text[length]) || text[length] == '_'))
         length++;
-    }
+    if (length >= NAME_SIZE)
+        return error_set("the name after ${ is too long");
+    if (length < least || isdigit((unsigned char)text[0]) || text[length] != '}')
+        return error_set("${ is not followed by a variable's name and }, or by file:PATH and }");
+    memcpy(name, text, length);
     name[length] = '\0';
-    if (length == 0 || isdigit((unsigned char)name[0]) || text[length] != '}')
-        return error_set("${ is not followed by a variable's name and }");
-    return length + 1;
+    return (int)length + 1;
+}
+
+/* A file's text without the newline that editors and `echo` put there. */
+static int read_secret(const char *path, char *text, size_t size, size_t *length)
+{
+    FILE *file = fopen(path, "re");
+
+    CHECK(text != NULL && size > 0);
+    if (file == NULL)
+        return error_set("%s: %s", path, strerror(errno));
+    *length = fread(text, 1, size, file);
+    int error = ferror(file) ? errno : 0;
+
+    CHECK(fclose(file) == 0);
+    if (error != 0)
+        return error_set("%s: %s", path, strerror(error));
+    while (*length > 0 && (text[*length - 1] == '\n' || text[*length - 1] == '\r'))
+        --*length;
+    if (*length == 0 || memchr(text, '\0', *length) != NULL)
+        return error_set("%s: is empty, or holds a zero byte", path);
+    return 0;
+}
+
+/* What stands for a name, at most `size` characters of it. */
+static int read_piece(const char *name, char *piece, size_t size, size_t *length)
+{
+    CHECK(piece != NULL);
+    CHECK(length != NULL);
+    if (strncmp(name, FILE_WORD, strlen(FILE_WORD)) == 0)
+        return read_secret(name + strlen(FILE_WORD), piece, size, length);
+    const char *value = getenv(name);
+
+    if (value == NULL)
+        return error_set("the environment variable %s is not set", name);
+    *length = strlen(value);
+    memcpy(piece, value, *length < size ? *length : size);
+    return 0;
 }
 
 int env_expand(const char *text, char *result, size_t size)
@@ -50,26 +89,20 @@ int env_expand(const char *text, char *result, size_t size)
     CHECK(text != NULL);
     CHECK(result != NULL && size > 0);
     while (*text != '\0') {
-        const char *piece = text;
-        size_t      length = 1;
+        size_t length = 1;
 
         if (text[0] == '$' && text[1] == '{') {
             int consumed = read_name(text + 2, name);
 
-            if (consumed < 0)
+            if (consumed < 0 || read_piece(name, result + used, size - used, &length) != 0)
                 return -1;
-            piece = getenv(name);
-            if (piece == NULL)
-                return error_set("the environment variable %s is not set", name);
-            length = strlen(piece);
             text += 2 + consumed;
         } else {
-            text++;
+            result[used] = *text++;
         }
         if (length >= size - used)
             return error_set("longer than %zu characters once its variables are replaced",
                              size - 1);
-        memcpy(result + used, piece, length);
         used += length;
     }
     CHECK(used < size);

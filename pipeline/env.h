@@ -9,8 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Replaces each ${NAME} in text by the environment's value, once.  0, or -1 with the error
- * trail when NAME is not set, no name, or the result exceeds size.
+/* Replaces each ${NAME} in text by the environment's value, and ${file:PATH} by what the file
+ * holds but for the newline at its end, once.  0, or -1 with the error trail when NAME is not
+ * set, no name, the file can't be read, or the result exceeds size.
  * thread: any, while nobody changes the environment. */
 int env_expand(const char *text, char *result, size_t size);
 

@@ -5,6 +5,7 @@
 #include "pipeline/text.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "pipeline/check.h"
 
@@ -57,4 +58,32 @@ bool text_valid(const char *text)
             return false;
     CHECK(*text == '\0');
     return true;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+size_t text_distance(const char *a, const char *b)
+{
+    size_t row[TEXT_DISTANCE_SIZE];
+    size_t a_length = strlen(a), b_length = strlen(b);
+
+    CHECK(a_length < TEXT_DISTANCE_SIZE);
+    CHECK(b_length < TEXT_DISTANCE_SIZE);
+    for (size_t j = 0; j <= b_length; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a_length; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= b_length; j++) {
+            size_t changed = diagonal + (a[i - 1] != b[j - 1]);
+
+            diagonal = row[j];
+            row[j] = least(changed, least(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[b_length];
 }

@@ -11,6 +11,15 @@
 
 enum { WAIT_MS = 10000, TOPICS_CHECKED = 5, TEXT_SIZE = 256 };
 
+/* Before it librdkafka repeats a nonce, which Kafka 4 takes for a wrong password. */
+#define SCRAM_VERSION 0x02060100
+
+/* Why librdkafka could not connect, as it said last.  thread: check's own. */
+struct trouble {
+    rd_kafka_resp_err_t code;
+    char                text[TEXT_SIZE];
+};
+
 /* Keys must stay in their partition as long as the topic lives: compacted ones are views. */
 static const struct {
     const char *setting, *role;
@@ -119,7 +128,70 @@ static int64_t check_topic(struct report *r, rd_kafka_t *rk, const rd_kafka_meta
     return topic->partition_cnt;
 }
 
-static int64_t check_topics(struct report *r, const struct config *config, rd_kafka_t *rk)
+/* May this user fetch and commit the group's offsets? */
+static void check_group(struct report *r, const struct config *config)
+{
+    static const struct rdkafka_setting none[] = {{NULL, NULL}};
+    const char *group = config_text(config, "kafka.group");
+    const struct rdkafka_setting fixed[] = {{"group.id", group}, {NULL, NULL}};
+    rd_kafka_conf_t *conf = rdkafka_conf_create(config, "consumer", none, fixed);
+    rd_kafka_t      *rk = conf != NULL ? rdkafka_open(RD_KAFKA_CONSUMER, conf) : NULL;
+    char             what[TEXT_SIZE];
+
+    (void)snprintf(what, sizeof what, "group %s", group);
+    if (rk == NULL) {
+        report_failed(r, what, "correct the settings below rdkafka", "%s", error_text());
+        error_clear();
+        return;
+    }
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+
+    rd_kafka_topic_partition_list_add(list, config_text(config, "kafka.topics.scans"), 0);
+    rd_kafka_resp_err_t error = rd_kafka_committed(rk, list, WAIT_MS);
+
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
+        error = list->elems[0].err;
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
+        report_ok(r, what, "its offsets may be read");
+    else /* whoever may not use a group is asked to wait for its coordinator, for ever */
+        report_failed(r, what, "let this user Read and Describe it, or set kafka.group",
+                      "its offsets may not be read: %s", rd_kafka_err2str(error));
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(rk);
+}
+
+static void on_error(rd_kafka_t *rk, int code, const char *text, void *self)
+{
+    struct trouble *trouble = self;
+
+    (void)rk;
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        return;
+    trouble->code = code;
+    (void)snprintf(trouble->text, sizeof trouble->text, "%s", text);
+}
+
+/* What to do about a connection that does not come about. */
+static const char *remedy(const struct config *config, const struct trouble *trouble)
+{
+    static const char *const mechanisms[] = {"rdkafka.sasl.mechanism", "rdkafka.sasl.mechanisms"};
+
+    if (trouble->code == RD_KAFKA_RESP_ERR__SSL)
+        return "set rdkafka.ssl.ca.location to who signed the brokers' certificates; where they "
+               "want yours, ssl.certificate.location and ssl.key.location";
+    if (trouble->code != RD_KAFKA_RESP_ERR__AUTHENTICATION)
+        return "start it, or set kafka.brokers; for TLS and SASL set rdkafka.security."
+               "protocol and what belongs to it";
+    for (size_t i = 0; i < sizeof mechanisms / sizeof mechanisms[0]; i++)
+        if (rd_kafka_version() < SCRAM_VERSION && config_given(config, mechanisms[i])
+            && strncmp(config_text(config, mechanisms[i]), "SCRAM", 5) == 0)
+            return "set rdkafka.sasl.username and sasl.password; and before librdkafka 2.6.1 SCRAM "
+                   "does not work with Kafka 4: take a certificate, or Debian 13";
+    return "set rdkafka.sasl.mechanism, sasl.username and sasl.password";
+}
+
+static int64_t check_topics(struct report *r, const struct config *config, rd_kafka_t *rk,
+                            const struct trouble *trouble)
 {
     const rd_kafka_metadata_t *metadata;
     const char                *brokers = config_text(config, "kafka.brokers");
@@ -127,10 +199,9 @@ static int64_t check_topics(struct report *r, const struct config *config, rd_ka
     int64_t                    partitions = 0;
 
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        report_failed(r, "kafka",
-                      "start it, or set kafka.brokers; for TLS and SASL set rdkafka.security."
-                      "protocol and what belongs to it",
-                      "no answer from %s: %s", brokers, rd_kafka_err2str(error));
+        (void)rd_kafka_poll(rk, 0);
+        report_failed(r, "kafka", remedy(config, trouble), "no answer from %s: %s", brokers,
+                      *trouble->text != '\0' ? trouble->text : rd_kafka_err2str(error));
         return 0;
     }
     report_ok(r, "kafka", "%d broker%s by way of %s", metadata->broker_cnt,
@@ -141,21 +212,28 @@ static int64_t check_topics(struct report *r, const struct config *config, rd_ka
         partitions = i == 0 ? count : partitions;
     }
     rd_kafka_metadata_destroy(metadata);
+    check_group(r, config);
     return partitions;
 }
 
 int64_t check_kafka(struct report *r, const struct config *config)
 {
     static const struct rdkafka_setting none[] = {{NULL, NULL}};
+    struct trouble   trouble = {.code = RD_KAFKA_RESP_ERR_NO_ERROR};
     rd_kafka_conf_t *conf = rdkafka_conf_create(config, "producer", none, none);
-    rd_kafka_t      *rk = conf != NULL ? rdkafka_open(RD_KAFKA_PRODUCER, conf) : NULL;
+
+    if (conf != NULL) {
+        rd_kafka_conf_set_opaque(conf, &trouble);
+        rd_kafka_conf_set_error_cb(conf, on_error);
+    }
+    rd_kafka_t *rk = conf != NULL ? rdkafka_open(RD_KAFKA_PRODUCER, conf) : NULL;
 
     if (rk == NULL) {
         report_failed(r, "kafka", "correct the settings below rdkafka", "%s", error_text());
         error_clear();
         return 0;
     }
-    int64_t partitions = check_topics(r, config, rk);
+    int64_t partitions = check_topics(r, config, rk, &trouble);
     rd_kafka_destroy(rk);
     return partitions;
 }

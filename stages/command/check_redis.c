@@ -209,7 +209,7 @@ void check_redis(struct report *r, const struct config *config, int64_t partitio
     struct redis_address address;
     const char          *text = config_text(config, "redis.address");
 
-    if (redis_address_parse(text, &address) != 0) {
+    if (redis_address_read(config, &address) != 0) {
         report_failed(r, "redis", "set redis.address", "%s", error_text());
         error_clear();
         return;

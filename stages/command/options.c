@@ -9,6 +9,7 @@
 #include "pipeline/config.h"
 #include "pipeline/error.h"
 #include "stages/command/command.h"
+#include "stages/command/sense.h"
 #include "stages/settings.h"
 
 enum { OWN_MAX = 16, OWN_FIRST = 256, HELP_COLUMN = 22 };
@@ -129,7 +130,7 @@ struct config *command_config_read(const struct command_line *line)
         failed = config_read(config, line->config_file);
     for (int i = 0; i < line->sets_count && failed == 0; i++)
         failed = config_set(config, line->sets[i]);
-    if (failed == 0 && config_finish(config) == 0)
+    if (failed == 0 && config_finish(config) == 0 && sense_check(config) == 0)
         return config;
     config_destroy(config);
     return NULL;

@@ -263,6 +263,65 @@ static bool ends_at_handover(const struct config *config, const char *service)
                                       : strcmp(service, ECONOMY) == 0;
 }
 
+/* Is b the name of a threshold that may not be below one named a?  "warning_after" and
+ * "critical_after", "domestic_min" and "domestic_max". */
+static bool is_above(const char *a, const char *b)
+{
+    static const struct { const char *lower, *upper; } words[] = {
+        {"info_", "warning_"}, {"warning_", "critical_"}};
+    size_t length = strlen(a);
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        size_t lower = strlen(words[i].lower), upper = strlen(words[i].upper);
+
+        if (strncmp(a, words[i].lower, lower) == 0 && strncmp(b, words[i].upper, upper) == 0
+            && strcmp(a + lower, b + upper) == 0)
+            return true;
+    }
+    return length > 4 && strcmp(a + length - 4, "_min") == 0 && strlen(b) == length
+           && strncmp(a, b, length - 4) == 0 && strcmp(b + length - 4, "_max") == 0;
+}
+
+/* The setting that a service goes by: its own, or everybody's. */
+static const char *given_path(char path[RULE_PATH_MAX], const struct config *config,
+                              const char *service, const struct detector *d, const char *name)
+{
+    if (!config_given(config, path_of(path, service, d, name)))
+        (void)path_of(path, "", d, name);
+    return path;
+}
+
+static int check_pair(const struct config *config, const char *service,
+                      const struct rule_set *set, int id, int low, int high)
+{
+    const struct detector *d = detector_table[id];
+    char                   below[RULE_PATH_MAX], above[RULE_PATH_MAX];
+
+    if (set->thresholds[id][low] <= set->thresholds[id][high])
+        return 0;
+    (void)given_path(below, config, service, d, d->thresholds[low].name);
+    (void)given_path(above, config, service, d, d->thresholds[high].name);
+    (void)error_set("found %s, accepted is at most %s, which is %s", config_text(config, below),
+                    above, config_text(config, above));
+    return config_blame(config, below);
+}
+
+/* A warning comes before what is critical, a least is below its most. */
+static int set_check(const struct config *config, const char *service,
+                     const struct rule_set *set)
+{
+    for (int id = 0; detector_table[id] != NULL; id++) {
+        const struct threshold *t = detector_table[id]->thresholds;
+
+        for (int a = 0; a < THRESHOLDS_MAX && t[a].name != NULL; a++)
+            for (int b = 0; b < THRESHOLDS_MAX && t[b].name != NULL; b++)
+                if (is_above(t[a].name, t[b].name)
+                    && check_pair(config, service, set, id, a, b) != 0)
+                    return -1;
+    }
+    return 0;
+}
+
 struct rules *rules_create(const struct config *config, uint32_t parts)
 {
     struct collecting c = {.rules = calloc(1, sizeof *c.rules)};
@@ -272,19 +331,21 @@ struct rules *rules_create(const struct config *config, uint32_t parts)
     set_index(&c.rules->base, parts);
     service_add(c.rules, ECONOMY, strlen(ECONOMY));
     config_each(config, "services", service_collect, &c);
-    if (c.bad != 0) {
-        rules_destroy(c.rules);
-        return NULL;
-    }
-    for (size_t i = 0; i < c.rules->count; i++) {
+    if (c.bad == 0)
+        c.bad = set_check(config, "", &c.rules->base);
+    for (size_t i = 0; c.bad == 0 && i < c.rules->count; i++) {
         struct service_rules *s = &c.rules->services[i];
 
         s->set = c.rules->base;
         set_read(&s->set, config, s->name);
         set_index(&s->set, parts);
         s->set.ends_at_handover = ends_at_handover(config, s->name);
+        c.bad = set_check(config, s->name, &s->set);
     }
-    return c.rules;
+    if (c.bad == 0)
+        return c.rules;
+    rules_destroy(c.rules);
+    return NULL;
 }
 
 void rules_destroy(struct rules *rules)

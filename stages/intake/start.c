@@ -20,6 +20,7 @@ int start_read(const struct config *config, struct start *start)
     start->kind = START_TIME;
     if (time_parse(text, strlen(text), &start->unix_ms) == 0)
         return 0;
-    return error_set("kafka.start: \"%s\" is neither earliest nor latest nor a time like "
-                     "2026-11-11T00:00:00+08:00", text);
+    (void)error_set("found \"%s\", accepted is earliest, latest, or a time like "
+                    "2026-11-11T00:00:00+08:00", text);
+    return config_blame(config, "kafka.start");
 }

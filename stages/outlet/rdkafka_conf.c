@@ -8,11 +8,13 @@
 #include "pipeline/config.h"
 #include "pipeline/error.h"
 #include "pipeline/log.h"
+#include "stages/outlet/rdkafka_help.h"
 
-enum { REASON_SIZE = 512 };
+enum { REASON_SIZE = 512, PATH_SIZE = 512 };
 
 /* One side's layers while they are laid over each other. */
 struct layers {
+    const struct config          *config;
     rd_kafka_conf_t              *conf;
     const char                   *side, *other;
     const struct rdkafka_setting *fixed;
@@ -26,7 +28,7 @@ static int set(rd_kafka_conf_t *conf, const char *name, const char *value)
 
     if (rd_kafka_conf_set(conf, name, value, reason, sizeof reason) == RD_KAFKA_CONF_OK)
         return 0;
-    return error_set("rdkafka.%s: %s", name, reason);
+    return error_set("%s", reason);
 }
 
 static int set_all(rd_kafka_conf_t *conf, const struct rdkafka_setting *settings)
@@ -45,6 +47,15 @@ static const char *below(const char *name, const char *side)
     return strncmp(name, side, length) == 0 && name[length] == '.' ? name + length + 1 : NULL;
 }
 
+/* What librdkafka does not take, by where it was written; its reasons hold no values. */
+static int blame(const struct layers *layers, const char *rest)
+{
+    char path[PATH_SIZE];
+
+    (void)snprintf(path, sizeof path, "rdkafka.%s", rest);
+    return config_blame(layers->config, path);
+}
+
 /* config_each calls it for every setting the operator gave below `rdkafka.`. */
 static void add_given(void *self, const char *rest, const char *value)
 {
@@ -59,12 +70,12 @@ static void add_given(void *self, const char *rest, const char *value)
     for (const struct rdkafka_setting *fixed = layers->fixed; fixed->name != NULL; fixed++) {
         if (strcmp(fixed->name, name) != 0)
             continue;
-        (void)error_set("rdkafka.%s is Peakline's own to set (%s); take it out", rest,
-                        fixed->value);
-        layers->failed = true;
+        (void)error_set("is Peakline's own to set (%s); take it out", fixed->value);
+        layers->failed = blame(layers, rest) != 0;
         return;
     }
-    layers->failed = set(layers->conf, name, value) != 0;
+    layers->failed = set(layers->conf, name, value) != 0 && rdkafka_help(name) != 0
+                     && blame(layers, rest) != 0;
 }
 
 /* librdkafka's levels are syslog's.  thread: any of librdkafka's. */
@@ -97,7 +108,8 @@ rd_kafka_conf_t *rdkafka_conf_create(const struct config *config, const char *si
                                      const struct rdkafka_setting *defaults,
                                      const struct rdkafka_setting *fixed)
 {
-    struct layers layers = {.conf = rd_kafka_conf_new(), .side = side, .fixed = fixed};
+    struct layers layers = {
+        .config = config, .conf = rd_kafka_conf_new(), .side = side, .fixed = fixed};
 
     layers.other = strcmp(side, "consumer") == 0 ? "producer" : "consumer";
     CHECK(layers.conf != NULL);

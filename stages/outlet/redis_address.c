@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "pipeline/config.h"
 #include "pipeline/error.h"
 
 static int parse_path(const char *path, struct redis_address *address)
@@ -10,7 +11,8 @@ static int parse_path(const char *path, struct redis_address *address)
     size_t length = strlen(path);
 
     if (length == 0 || length >= sizeof address->path)
-        return error_set("redis.address: \"%s\" is no path of a socket", path);
+        return error_set("found \"unix:%s\", accepted is a path of 1 to %zu bytes", path,
+                         sizeof address->path - 1);
     memcpy(address->path, path, length + 1);
     return 0;
 }
@@ -31,8 +33,16 @@ int redis_address_parse(const char *text, struct redis_address *address)
 
     if (length == 0 || length >= sizeof address->host || digits == 0 || digits > 5
         || colon[1 + digits] != '\0')
-        return error_set("redis.address: \"%s\" is neither host:port nor unix:/path", text);
+        return error_set("found \"%s\", accepted is host:port or unix:/path", text);
     memcpy(address->host, host, length);
     memcpy(address->port, colon + 1, digits);
     return 0;
+}
+
+int redis_address_read(const struct config *config, struct redis_address *address)
+{
+    static const char path[] = "redis.address";
+
+    return redis_address_parse(config_text(config, path), address) == 0
+               ? 0 : config_blame(config, path);
 }

@@ -401,7 +401,7 @@ int redis_io_open_hiredis(const struct config *config, uint32_t streams, struct 
 
     CHECK(io != NULL && streams >= 1 && streams <= STREAMS_MAX);
     io->hints = (struct addrinfo) {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    if (redis_address_parse(config_text(config, "redis.address"), &io->address) != 0) {
+    if (redis_address_read(config, &io->address) != 0) {
         free(io);
         return -1;
     }

@@ -66,7 +66,8 @@ static struct reference *reference_create(void)
     return r;
 }
 
-struct reference *reference_read(const char *const files[REFERENCE_PARTS])
+/* All files, or none; `failed` is the part whose file it was. */
+static struct reference *read_parts(const char *const files[REFERENCE_PARTS], int *failed)
 {
     struct reference *r = reference_create();
 
@@ -74,6 +75,7 @@ struct reference *reference_read(const char *const files[REFERENCE_PARTS])
         if (files[i] == NULL || files[i][0] == '\0')
             continue;
         if (reading_file(files[i], parts[i].form, r) != 0) {
+            *failed = i;
             reference_destroy(r);
             return NULL;
         }
@@ -83,13 +85,25 @@ struct reference *reference_read(const char *const files[REFERENCE_PARTS])
     return r;
 }
 
+struct reference *reference_read(const char *const files[REFERENCE_PARTS])
+{
+    int failed = 0;
+
+    return read_parts(files, &failed);
+}
+
 struct reference *reference_load(const struct config *config)
 {
     const char *files[REFERENCE_PARTS];
 
     for (int i = 0; i < REFERENCE_PARTS; i++)
         files[i] = config_text(config, parts[i].setting);
-    return reference_read(files);
+    int               failed = 0;
+    struct reference *r = read_parts(files, &failed);
+
+    if (r == NULL)
+        (void)config_blame(config, parts[failed].setting);
+    return r;
 }
 
 void reference_destroy(struct reference *r)

@@ -24,7 +24,7 @@
 
 enum {
     CONNECTIONS_MAX = 64, REQUEST_BYTES_MAX = 16 * 1024, UPLOAD_BYTES_MAX = 64 * 1024,
-    TIMEOUT_S = 10, LIMIT_DEFAULT = 100
+    TIMEOUT_S = 10, LIMIT_DEFAULT = 100, HOST_SIZE = 256
 };
 
 static const struct metric_info info_requests = {
@@ -252,26 +252,48 @@ static void on_log(void *self, const char *format, va_list arguments)
     }
 }
 
-/* "address:port", "[address]:port" or ":port"; 0, or -1 with the error trail. */
+/* The host of "address:port", "[address]:port" or ":port", and its port as a text; NULL with
+ * the error trail. */
+static const char *take_apart(const char *listen_at, char host[HOST_SIZE])
+{
+    const char *colon = strrchr(listen_at, ':');
+    size_t      length = colon != NULL ? (size_t)(colon - listen_at) : 0;
+    size_t      digits = colon != NULL ? strspn(colon + 1, "0123456789") : 0;
+
+    if (length >= HOST_SIZE || digits == 0 || digits > 5 || colon[1 + digits] != '\0'
+        || strtol(colon + 1, NULL, 10) > 65535) {
+        (void)error_set("found \"%s\", accepted is address:port, with a port of 0 (any) to 65535",
+                        listen_at);
+        return NULL;
+    }
+    if (length > 2 && listen_at[0] == '[' && colon[-1] == ']') {
+        listen_at++;
+        length -= 2;
+    }
+    memcpy(host, listen_at, length);
+    host[length] = '\0';
+    return colon + 1;
+}
+
+int http_check(const struct config *config)
+{
+    const char *at = config_text(config, "http.listen");
+    char        host[HOST_SIZE];
+
+    if (at[0] == '\0' || take_apart(at, host) != NULL)
+        return 0;
+    return config_blame(config, "http.listen");
+}
+
 static int resolve(const char *listen_at, struct addrinfo **address)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-    const char     *colon = strrchr(listen_at, ':');
-    char            host[256] = "";
-    size_t          length = colon != NULL ? (size_t)(colon - listen_at) : 0;
+    char            host[HOST_SIZE];
+    const char     *port = take_apart(listen_at, host);
 
-    if (colon == NULL || length >= sizeof host)
-        return error_set("http.listen: \"%s\" is not address:port", listen_at);
-    char *end = NULL;
-    long  port = strtol(colon + 1, &end, 10);
-
-    if (end == colon + 1 || *end != '\0' || port < 0 || port > 65535)
-        return error_set("http.listen: \"%s\": a port is 0 (any) to 65535", listen_at);
-    if (length > 2 && listen_at[0] == '[' && colon[-1] == ']')
-        memcpy(host, listen_at + 1, length - 2);
-    else
-        memcpy(host, listen_at, length);
-    int error = getaddrinfo(host[0] != '\0' ? host : NULL, colon + 1, &hints, address);
+    if (port == NULL)
+        return error_add("http.listen");
+    int error = getaddrinfo(host[0] != '\0' ? host : NULL, port, &hints, address);
 
     return error == 0 ? 0 : error_set("http.listen: %s: %s", listen_at, gai_strerror(error));
 }

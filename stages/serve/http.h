@@ -38,6 +38,9 @@ struct serve_hooks {
     bool     (*partition)(void *self, int32_t number, struct serve_partition *);
 };
 
+/* Is http.listen an address, as far as its form tells?  0; -1 with the error trail. */
+int http_check(const struct config *);
+
 /* Listens at http.listen on a thread of its own.  NULL with the error trail; NULL without
  * one, when http.listen is empty.  owns: the caller, until http_stop. */
 struct http *http_start(const struct config *, const struct serve_hooks *);

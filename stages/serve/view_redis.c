@@ -34,7 +34,7 @@ struct view *view_open(const struct config *config)
     CHECK(view != NULL);
     struct view_redis *redis = &view->redis;
 
-    if (redis_address_parse(config_text(config, "redis.address"), &redis->address) != 0) {
+    if (redis_address_read(config, &redis->address) != 0) {
         free(view);
         return NULL;
     }

@@ -8,8 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -18,11 +16,10 @@ CACHE = os.environ.get("PEAKLINE_CACHE", os.path.expanduser("~/.cache/peakline")
 sys.path[:0] = [os.path.join(ROOT, "tests/system"), os.path.join(ROOT, "deploy/examples")]
 VALUES = {"alerts": "alert", "etas": "eta", "progress": "progress"}
 HEADERS = {"alerts": "alert-headers", "dead_letters": "dead-letter-headers"}
+PASSWORD = "a-password"
 
-
-def check(true, what):
-    if not true:
-        raise AssertionError(what)
+import tally                    # noqa: E402  pylint: disable=wrong-import-position
+from tally import check         # noqa: E402  pylint: disable=wrong-import-position
 
 
 def validators():
@@ -41,16 +38,24 @@ def validators():
 class Run:
     """What a real run took and told."""
 
-    def __init__(self, broker, folder):
+    def __init__(self, folder):
+        self.folder, self.group = folder, "contracts"
+        self.broker = self.it = None
+
+    def begin(self):
         import stand
         import traffic
-        self.it = stand.Stand(broker, os.path.join(folder, "contracts"), "contracts")
-        self.group = "contracts"
-        self.users()
-        self.instance = self.it.start(self.group, **{"redis.user": "peakline",
-                                                     "redis.password": "PASSWORD"})
+        folder = self.folder
+        self.broker = stand.Broker(folder)
+        self.it = stand.Stand(self.broker, os.path.join(folder, "contracts"), "contracts")
+        self.it.redis_users(self.group, PASSWORD)
+        secret = os.path.join(folder, "password")
+        with open(secret, "w", encoding="utf-8") as out:
+            out.write(PASSWORD)
+        self.instance = self.it.start(self.group, **{
+            "redis.user": "peakline", "redis.password": f"${{file:{secret}}}"})
         self.it.produce(list(traffic.Traffic(1, 1500, broken=0.02).messages()))
-        self.it.peakload("generate", "--brokers", broker.address, "--topic", self.it.scans,
+        self.it.peakload("generate", "--brokers", self.broker.address, "--topic", self.it.scans,
                          "--rate", "8000", "--seconds", "4", "--seed", "1")
         self.instance.finish(120)
         check(self.instance.stop() == 0, "SIGTERM: the exit status is not 0")
@@ -58,12 +63,11 @@ class Run:
         self.told = {kind: self.read(topic) for kind, topic in self.topics.items()
                      if kind in ("alerts", "etas", "progress", "dead_letters")}
 
-    def users(self):
-        """Redis' users, from the lines that deploy/redis/users.acl gives."""
-        with open(os.path.join(ROOT, "deploy/redis/users.acl"), encoding="utf-8") as lines:
-            for line in lines:
-                words = line.replace("peakline:scans", f"{self.group}:{self.it.scans}").split()
-                self.it.redis.execute_command("ACL", "SETUSER", *words[1:])
+    def close(self):
+        if self.it is not None:
+            self.it.close()
+        if self.broker is not None:
+            self.broker.stop()
 
     def read(self, topic):
         from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
@@ -189,7 +193,7 @@ def users(run):
 
     def refused(name, *words):
         one = redis.Redis(unix_socket_path=run.it.redis_socket, username=name,
-                          password="PASSWORD")
+                          password=PASSWORD)
         try:
             one.execute_command(*words)
         except redis.exceptions.NoPermissionError:
@@ -232,43 +236,5 @@ TESTS = {"messages": messages, "planted": planted, "incidents": incidents_fold,
          "library": library, "users": users, "asyncapi": asyncapi}
 
 
-def one(name, run):
-    began, why = time.monotonic(), ""
-    try:
-        TESTS[name](run)
-    except Exception:       # pylint: disable=broad-except
-        why = traceback.format_exc(limit=3)
-    print(f"{'FAIL' if why else 'ok':7} {'contracts/' + name:44} "
-          f"{time.monotonic() - began:6.1f} s\n{why}", end="", flush=True)
-    return not why
-
-
-def main(names):
-    if names == ["--list"]:
-        for name, test in TESTS.items():
-            print(f"{name:12} {test.__doc__}")
-        return 0
-    unknown = [name for name in names if name not in TESTS]
-    if unknown:
-        print(f"tests/contracts/run: no test {unknown[0]}; --list names them", file=sys.stderr)
-        return 64
-    import stand
-    folder = tempfile.mkdtemp(prefix="peakline-")
-    broker, run = None, None
-    try:
-        if names != ["asyncapi"]:
-            broker = stand.Broker(folder)
-            run = Run(broker, folder)
-        passed = [one(name, run) for name in names or TESTS]
-    finally:
-        if run is not None:
-            run.it.close()
-        if broker is not None:
-            broker.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-    print(f"{sum(passed)} passed, {len(passed) - sum(passed)} failed")
-    return 0 if all(passed) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(tally.main("contracts", TESTS, sys.argv[1:], Run, bare=("asyncapi",)))

@@ -59,15 +59,17 @@ def until(what, seconds, ready, every=0.05):
 class Broker:
     """One Kafka for all scenarios of a run: each has topics and groups of its own."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, *words):
+        """words: for deploy/services/kafka"""
+        self.folder, self.words = folder, words
         self.start()
         self.admin = AdminClient({**QUIET, "bootstrap.servers": self.address})
 
     def start(self):
         """Also again after kill() or stop(): with the same data and ports."""
-        started = service("kafka", "start", self.folder)
+        started = service("kafka", "start", self.folder, *self.words)
         self.address, self.pid = started["broker"], int(started["pid"])
+        self.sasl, self.mtls = started.get("sasl"), started.get("mtls")
 
     def kill(self):
         os.kill(self.pid, signal.SIGKILL)
@@ -122,6 +124,14 @@ class Stand:
         self.redis_folder, self.redis_socket = folder, started["socket"]
         self.redis_pid, self.redis_port = int(started["pid"]), int(started["port"])
         self.redis = redis.Redis(unix_socket_path=self.redis_socket, socket_timeout=5)
+
+    def redis_users(self, group, password):
+        """Redis' users for a group, from the lines that deploy/redis/users.acl gives."""
+        with open(os.path.join(ROOT, "deploy/redis/users.acl"), encoding="utf-8") as lines:
+            for line in lines:
+                words = line.replace("peakline:scans", f"{group}:{self.scans}") \
+                    .replace(">PASSWORD", f">{password}").split()
+                self.redis.execute_command("ACL", "SETUSER", *words[1:])
 
     def redis_stop(self):
         service("redis", "stop", self.redis_folder)

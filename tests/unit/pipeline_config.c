@@ -180,10 +180,14 @@ static const struct refusal refusals[] = {
     {"kafka:\n  broker: a\n",
      ":2: kafka.broker: found no such setting, nearest is kafka.brokers"},
     {"services: {slow: {detector: {stuck: {enabled: true}}}}\n",
-     ":1: services.slow.detector.stuck.enabled: found no such setting, nearest is "
-     "services.slow.detectors.stuck.enabled"},
-    {"rdkafk: {a.b: c}\n", ":1: rdkafk.a.b: found no such setting, nearest is rdkafka.a.b"},
-    {"nothing: {}\n", ":1: nothing: found {}, which is no section"},
+     ":1: services.slow.detector: found no such section, nearest is services.slow.detectors"},
+    {"rdkafk: {a.b: c}\n", ":1: rdkafk: found no such section, nearest is rdkafka"},
+    {"kafak:\n  brokers: a\n", ":1: kafak: found no such section, nearest is kafka"},
+    {"nothing: {}\n", ":1: nothing: found no such section, nearest is "},
+    {"kafka: here\n",
+     ":1: kafka: found \"here\", accepted are settings below it, such as kafka.brokers"},
+    {"kafka:\n  brokers:\n    host: a\n",
+     ":2: kafka.brokers: found settings below it, accepted is text"},
     {"workers: 1\nworkers: 2\n", ":2: workers: found a second time, it is in line 1 already"},
     {"kafka: {brokers: a}\nkafka.brokers: b\n",
      ":2: kafka.brokers: found a second time, it is in line 1 already"},
@@ -198,7 +202,7 @@ static const struct refusal refusals[] = {
     {"just text\n", ":1: found no mapping"},
     {"kafka: {brokers: a}\n---\nworkers: 1\n", ":2: found a second document"},
     {"kafka: {brokers: a\n", ": not YAML: "},
-    {"a: {b: {c: {d: {e: {f: {g: {h: {i: {j: {k: {l: {m: {n: {o: {p: {q: 1}}}}}}}}}}}}}}}}}\n",
+    {"rdkafka: {b: {c: {d: {e: {f: {g: {h: {i: {j: {k: {l: {m: {n: {o: {p: {q: 1}}}}}}}}}}}}}}}}\n",
      "found more than 16 levels"},
     {"? [a]\n: b\n", "found a key that is no text"},
     {"'': b\n", "found a key that is no text, or empty"},
@@ -239,6 +243,43 @@ static void a_secret_is_never_shown(void **state)
     write_bytes("pin: hunter2\n", 13);
     assert_int_equal(config_read(config, file_name), -1);
     assert_null(strstr(error_text(), "hunter2"));
+    config_destroy(config);
+}
+
+/* In the list of processes a secret would be for all to read. */
+static void no_secret_on_the_command_line(void **state)
+{
+    struct config *config = create();
+
+    (void)state;
+    assert_int_equal(setenv("PEAKLINE_TEST", "hunter2", 1), 0);
+    assert_int_equal(config_set(config, "redis.password=hunter2"), -1);
+    assert_non_null(strstr(error_text(), "command line: redis.password: found a secret"));
+    assert_null(strstr(error_text(), "hunter2"));
+    assert_int_equal(config_set(config, "rdkafka.sasl.password=hunter2"), -1);
+    assert_int_equal(config_set(config, "redis.password=x${PEAKLINE_TEST}"), -1);
+    assert_int_equal(config_set(config, "redis.password=${PEAKLINE_TEST}"), 0);
+    assert_int_equal(config_set(config, "kafka.brokers=a"), 0);
+    assert_int_equal(config_finish(config), 0);
+    assert_string_equal(config_text(config, "redis.password"), "hunter2");
+    config_destroy(config);
+}
+
+/* What only the product can judge is told as the file's own mistakes are. */
+static void blamed_where_it_was_given(void **state)
+{
+    struct config *config = read_text("kafka:\n  brokers: a\n");
+    char           said[128];
+
+    (void)state;
+    assert_non_null(config);
+    (void)error_set("found a, accepted is b");
+    assert_int_equal(config_blame(config, "kafka.brokers"), -1);
+    (void)snprintf(said, sizeof said, "%s:2: kafka.brokers: found a, accepted is b", file_name);
+    assert_string_equal(error_text(), said);
+    (void)error_set("found 2");
+    assert_int_equal(config_blame(config, "workers"), -1);
+    assert_string_equal(error_text(), "by default: workers: found 2");
     config_destroy(config);
 }
 
@@ -408,6 +449,8 @@ int main(void)
         cmocka_unit_test(given_values),
         cmocka_unit_test(refused_with_file_line_and_path),
         cmocka_unit_test(a_secret_is_never_shown),
+        cmocka_unit_test(no_secret_on_the_command_line),
+        cmocka_unit_test(blamed_where_it_was_given),
         cmocka_unit_test(command_line_wins),
         cmocka_unit_test(variables_only_where_declared),
         cmocka_unit_test(prints_what_reads_back),

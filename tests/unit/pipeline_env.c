@@ -3,8 +3,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -49,6 +51,35 @@ static void refuses(void **state)
     assert_int_equal(env_expand("${PEAKLINE_TEST_C}", result, sizeof result), -1);
 }
 
+static void reads_files(void **state)
+{
+    static const struct { const char *holds, *gives; } files[] = {
+        {"s3cret\n", "<s3cret>"}, {"two\nlines\r\n", "<two\nlines>"}, {"", NULL}, {"\n", NULL},
+        {"twelve bytes", NULL}};
+    char name[] = "/tmp/peakline_env_XXXXXX", text[64], result[12];
+    int  fd = mkstemp(name);
+
+    (void)state;
+    assert_true(fd >= 0);
+    (void)snprintf(text, sizeof text, "<${file:%s}>", name);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        assert_int_equal(ftruncate(fd, 0), 0);
+        assert_int_equal(pwrite(fd, files[i].holds, strlen(files[i].holds), 0),
+                         strlen(files[i].holds));
+        assert_int_equal(env_expand(text, result, sizeof result), files[i].gives != NULL ? 0 : -1);
+        if (files[i].gives != NULL)
+            assert_string_equal(result, files[i].gives);
+        else
+            assert_null(strstr(error_text(), "twelve"));
+    }
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(unlink(name), 0);
+    assert_int_equal(env_expand(text, result, sizeof result), -1);
+    assert_non_null(strstr(error_text(), "No such file"));
+    assert_int_equal(env_expand("${file:}", result, sizeof result), -1);
+    assert_int_equal(env_expand("${file:/etc", result, sizeof result), -1);
+}
+
 static void a_seed_repeats(void **state)
 {
     uint64_t first[8];
@@ -78,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(expands),
         cmocka_unit_test(refuses),
+        cmocka_unit_test(reads_files),
         cmocka_unit_test(a_seed_repeats),
         cmocka_unit_test(memory_makes_sense),
     };

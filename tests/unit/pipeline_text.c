@@ -69,11 +69,22 @@ static void what_is_none(void **state)
     assert_true(text_valid("Zürich 東京 📦"));
 }
 
+static void distances(void **state)
+{
+    (void)state;
+    assert_int_equal(text_distance("", ""), 0);
+    assert_int_equal(text_distance("", "abc"), 3);
+    assert_int_equal(text_distance("broker", "brokers"), 1);
+    assert_int_equal(text_distance("kafak", "kafka"), 2);
+    assert_int_equal(text_distance("abc", "xyz"), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_character),
         cmocka_unit_test(what_is_none),
+        cmocka_unit_test(distances),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

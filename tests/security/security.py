@@ -1,0 +1,22 @@
+"""security - what Peakline lets in, lets out, and keeps to itself.
+
+    tests/security/run [--list | NAME...]
+"""
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [os.path.join(ROOT, "tests/system"), HERE]
+
+import mistakes     # noqa: E402  pylint: disable=wrong-import-position
+import secured      # noqa: E402  pylint: disable=wrong-import-position
+import tally        # noqa: E402  pylint: disable=wrong-import-position
+
+TESTS = {"mistakes": mistakes.offline, "unreachable": mistakes.connected,
+         "scram": secured.scram, "certificate": secured.certificate,
+         "forbidden": secured.forbidden}
+
+if __name__ == "__main__":
+    sys.exit(tally.main("security", TESTS, sys.argv[1:], lambda folder: secured.Place(folder),
+                        bare=("mistakes",)))
