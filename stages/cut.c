@@ -55,6 +55,7 @@ struct batch *request_make(struct track *t, struct partition *p, enum request_ki
     batch->partition = p->number;
     batch->assignment = p->assignment;
     request->kind = (uint8_t)kind;
+    request->of = p->number;
     return batch;
 }
 

@@ -193,17 +193,34 @@ static void body_next(struct partition *p, struct request *request)
     }
 }
 
+/* Partition 0's mark says for how many the whole state is made: one that was added to the
+ * topic has no mark of its own that would tell. */
+static void body_count(const struct track *t, struct partition *p, struct request *request)
+{
+    char   key[KEY_MAX];
+    size_t length = key_print(key, sizeof key, t->group, t->topic, 0, "mark");
+
+    resp_command(&p->body, 2);
+    resp_text(&p->body, "GET");
+    resp_argument(&p->body, key, length);
+    request->commands = 1;
+    request->of = 0;
+}
+
 int own_load(struct track *t, struct partition *p)
 {
     if (p->phase != LIFE_LOADING || p->request != NULL || p->lost)
         return 0;
     bool read = p->load_bucket < p->mark.buckets;
-    struct batch *batch = request_begin(t, p, p->clear ? REQUEST_CUT
-                                              : read   ? REQUEST_READ : REQUEST_LOOK);
+    struct batch *batch = request_begin(t, p, !p->counted ? REQUEST_READ
+                                              : p->clear  ? REQUEST_CUT
+                                              : read      ? REQUEST_READ : REQUEST_LOOK);
 
     if (batch == NULL)
         return 0;
-    if (p->clear)
+    if (!p->counted)
+        body_count(t, p, batch->head);
+    else if (p->clear)
         body_clear(p, batch->head);
     else if (read)
         body_next(p, batch->head);
@@ -314,10 +331,43 @@ static void own_rebuild(struct track *t, struct partition *p)
     p->clear = true;
 }
 
+/* State of another count than the topic's: a parcel's next scan would come to a partition that
+ * does not know it. */
+static void refuse_count(struct track *t, struct partition *p, uint32_t partitions)
+{
+    const struct passage *facts = p->order->head;
+    char text[160];
+
+    snprintf(text, sizeof text, "state was written for %u partitions, the topic has %d: keyed "
+             "state would split silently; run `peakline reshard`", partitions, facts->partitions);
+    own_refuse(t, p, text);
+}
+
+static void answered_count(struct track *t, struct partition *p, const struct request *request)
+{
+    const struct passage *facts = p->order->head;
+    const redisReply *reply = request->replies[0];
+    struct mark mark;
+
+    p->counted = true;
+    if (reply->type != REDIS_REPLY_STRING)   /* nobody has claimed partition 0 yet */
+        return;
+    if (mark_parse(reply->str, (size_t)reply->len, &mark) != 0) {
+        own_refuse(t, p, error_text());
+        error_clear();
+    } else if (mark.partitions != (uint32_t)facts->partitions) {
+        refuse_count(t, p, mark.partitions);
+    }
+}
+
 static void answered_read(struct track *t, struct partition *p, const struct request *request)
 {
     if (request->answer != REQUEST_APPLIED)
         return;
+    if (!p->counted) {
+        answered_count(t, p, request);
+        return;
+    }
     if (replies_load(t, p, request) != 0) {
         char text[160];
 
@@ -345,7 +395,6 @@ static void answered_look(struct track *t, struct partition *p, const struct req
 static void answered_claim(struct track *t, struct partition *p, const struct request *request)
 {
     const struct passage *facts = p->order->head;
-    char text[160];
 
     if (request->answer != REQUEST_APPLIED) {
         own_lose(t, p);
@@ -358,12 +407,9 @@ static void answered_claim(struct track *t, struct partition *p, const struct re
     p->clear = request->fresh;
     p->partial = request->fresh && facts->low > 0 &&
                  (facts->group == GROUP_OURS || facts->group == GROUP_OURS_CHANGED);
-    if (p->mark.partitions == (uint32_t)facts->partitions)
-        return;
-    snprintf(text, sizeof text, "state was written for %u partitions, the topic has %d: keyed "
-             "state would split silently; run `peakline reshard`", p->mark.partitions,
-             facts->partitions);
-    own_refuse(t, p, text);
+    p->counted = p->number == 0;
+    if (p->mark.partitions != (uint32_t)facts->partitions)
+        refuse_count(t, p, p->mark.partitions);
 }
 
 static void answered_cut(struct track *t, struct partition *p, const struct request *request)

@@ -90,6 +90,7 @@ struct partition {
     struct buffer index;        /* commands for open alerts, carriers, expiry since the cut   */
     uint32_t      index_commands;
     uint32_t      load_bucket;  /* next bucket to stream in                                 */
+    bool          counted;      /* the count that the whole state is made for was compared     */
     bool          dictionary_loaded;
     bool          clear;        /* what an older view left behind is to be deleted first     */
     bool          released;     /* RELEASE is on its way                                    */

@@ -39,6 +39,8 @@ struct request {
     uint8_t   guarded;       /* store: WATCH and compare `expected`, then MULTI … EXEC           */
     uint32_t  commands;      /* READ, CUT: commands in `body`                                 */
 
+    int32_t   of;            /* READ: the partition whose keys `body` asks for                 */
+
     /* CLAIM */
     int64_t   first_offset;  /* where a claim without mark begins                             */
     uint32_t  partitions, buckets;

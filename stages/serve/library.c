@@ -9,14 +9,10 @@
 #include "pipeline/error.h"
 #include "stages/serve/view_redis.h"
 
-#define ASK(redis, ...)                                                                     \
-    view_redis_ask((redis), sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *),   \
-                   (const char *[]){__VA_ARGS__}, NULL)
-
 /* 0: there is none yet, as far as we may see. */
 static int version_there(struct view_redis *redis)
 {
-    ASK(redis, "FCALL_RO", "peakline_version", "0");
+    VIEW_ASK(redis, "FCALL_RO", "peakline_version", "0");
     redisReply *reply = view_redis_take(redis);
     int         version = reply != NULL && reply->type == REDIS_REPLY_INTEGER
                               ? (int)reply->integer : 0;
@@ -38,7 +34,7 @@ int library_load(struct view *view)
     if (version >= library_version)
         return version;
     error_clear();
-    ASK(redis, "FUNCTION", "LOAD", "REPLACE", library_text);
+    VIEW_ASK(redis, "FUNCTION", "LOAD", "REPLACE", library_text);
     redisReply *reply = view_redis_take(redis);
 
     if (reply == NULL)

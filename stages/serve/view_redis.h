@@ -1,7 +1,7 @@
 /* view_redis.h - the view's connection: asked in a row, answered in a row, blocking.
  *
- * Only view*.c include it.  After a failure the rest of what was asked is answered NULL,
- * so a caller asks and takes in straight lines and looks at the end.
+ * view*.c, library.c and `peakline reshard` include it.  After a failure the rest of what was
+ * asked is answered NULL, so a caller asks and takes in straight lines and looks at the end.
  */
 #ifndef STAGES_SERVE_VIEW_REDIS_H
 #define STAGES_SERVE_VIEW_REDIS_H
@@ -40,6 +40,11 @@ void view_redis_key(const struct view_redis *, char key[KEY_MAX], int32_t partit
 /* `lengths` NULL: arguments are NUL-terminated. */
 void view_redis_ask(struct view_redis *, uint32_t count, const char *const *arguments,
                     const size_t *lengths);
+
+/* Words that are NUL-terminated. */
+#define VIEW_ASK(redis, ...)                                                                \
+    view_redis_ask((redis), sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *),   \
+                   (const char *[]){__VA_ARGS__}, NULL)
 
 /* The next answer; NULL with the error trail: none, or an error.  owns: the caller. */
 struct redisReply *view_redis_take(struct view_redis *);

@@ -291,13 +291,13 @@ class Partition:
     def __init__(self, rank=None, home=None):
         self.parcels = {}
         self.counts = dict(effective=0, merged=0, duplicate=0, skipped=0, dead=0)
-        self.rejects = {}               # offset → reason
+        self.rejects = {}               # where it stood → reason
         self.rank = rank or (lambda place: 0)
         self.home = home or (lambda number: True)   # does the number belong here?
 
     # What a message does.
 
-    def message(self, offset, key, value, now_ms):
+    def message(self, where, key, value, now_ms):
         """One message of the log; returns the class it was put in."""
         if value is None:
             kind = "skipped"
@@ -308,7 +308,7 @@ class Partition:
                     raise Reject("wrong-partition")
                 kind = self.scan(scan)
             except Reject as reject:
-                self.rejects[offset] = str(reject)
+                self.rejects[where] = str(reject)
                 kind = "dead"
         self.counts[kind] += 1
         return kind

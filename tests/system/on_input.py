@@ -1,9 +1,8 @@
 """on_input - scenarios of what comes in, of Kafka itself, and of the oracle."""
 import os
 import random
+import signal
 import time
-
-from confluent_kafka.admin import NewPartitions
 
 import oracle
 import record
@@ -162,34 +161,6 @@ def future(new, options):
     check(counted >= len(wild), f"{counted} of {len(wild)} wild timestamps were counted")
 
 
-def partitions_added(new, options):
-    trial = Trial(new, options, "partitions", parcels=1200, seconds=15)
-    it, instance = trial.it, None
-    trial.start("a")
-    instance = trial.instances["a"]
-    trial.load()
-    trial.producing.finish()
-    finish(instance)
-    with trial.fault("partitions added"):
-        it.broker.admin.create_partitions([NewPartitions(it.scans, 6)])[it.scans].result(30)
-        before = it.offsets(trial.group)
-        stand.until("the new count noticed", 60, lambda: "reshard" in instance.get("/partitions"),
-                    0.5)
-        check(not instance.ready(), "/ready is 200 though every partition has stopped")
-        it.produce(traffic.Traffic(options.seed + 1, 50).messages())
-        time.sleep(3)
-        check(it.offsets(trial.group) == before, "scans were taken though state would be split")
-    check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
-    trial.start("a")            # and whoever starts now refuses too
-    instance = trial.instances["a"]
-    stand.until("a start refused", 60, lambda: instance.running() and instance.answers() and
-                "reshard" in instance.get("/partitions"), 0.5)
-    check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
-    check(it.offsets(trial.group) == before, "scans were taken though state would be split")
-    trial.watch.finish()
-    print(f"six partitions instead of four: refused, twice; offsets stay at {before}")
-
-
 def broker_restart(new, options):
     trial = Trial(new, options, "broker", seconds=70)
     broker = trial.it.broker
@@ -207,4 +178,32 @@ def broker_restart(new, options):
             broker.start()
             trial.moved("progress after the broker is back")
         turn += 1
+    trial.finish()
+
+
+def asleep(new, options):
+    """No silent stall: a partition with lag that stands still for 30 s is not ready, and says
+    where the work is stuck."""
+    trial = Trial(new, options, "asleep", parcels=5000, settings={"checkpoint.records_max": 100})
+    it = trial.it
+    trial.producing = background(lambda: it.produce(trial.messages))
+    trial.producing.finish()
+    trial.start("a")
+    instance = trial.instances["a"]
+    stand.until("a first checkpoint", 60, lambda: sum(it.offsets(trial.group)) > 0, 0.005)
+    with trial.fault("Kafka asleep for 45 s"):
+        os.kill(it.broker.pid, signal.SIGSTOP)
+        it.at_end.append(lambda: os.kill(it.broker.pid, signal.SIGCONT))
+        before = it.offsets(trial.group)
+        time.sleep(15)
+        check(instance.ready(), "unready after 15 s, though it can wait")
+        check(sum(it.offsets(trial.group)) < sum(it.delivered), "nothing is left to stall")
+        stand.until("unready", 40, lambda: not instance.ready(), 0.5)
+        said = instance.get("/partitions")
+        check("Kafka has not acknowledged all that was sent to it" in said,
+              f"/partitions does not say why: {said[:400]}")
+        print(f"stands at {before} of {it.delivered}: not ready, and says why")
+        time.sleep(5)
+        os.kill(it.broker.pid, signal.SIGCONT)
+        stand.until("ready again", 30, instance.ready, 0.1)
     trial.finish()

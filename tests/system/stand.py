@@ -9,7 +9,7 @@ import urllib.request
 
 import redis
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 import record
 
@@ -97,6 +97,9 @@ class Stand:
         self.instances, self.groups = [], set()
         self.delivered = [0] * partitions   # of each partition, what the broker has taken
         self.at_end = []                    # what else close() has to do
+        self.eras = []      # what was read under older counts: (count, {partition: (from, to)})
+        self.goes_on_at = {}                # of each partition, since the last of them
+        self.archive = {}                   # messages read that Kafka no longer has
         os.makedirs(folder, exist_ok=True)
         broker.create({self.scans: (partitions, {"max.message.bytes": "2000000"})})
         self.redis_start()
@@ -149,6 +152,24 @@ class Stand:
             work()
 
     # The log.
+
+    def goes_on(self, partition):
+        """From where the partition's log counts under the count there is now."""
+        return self.goes_on_at.get(partition, 0), None
+
+    def add_partitions(self, count):
+        self.broker.admin.create_partitions([NewPartitions(self.scans, count)])[
+            self.scans].result(30)
+        until("the new partitions", 20, lambda: count == len(self.broker.admin.list_topics(
+            self.scans, 10).topics[self.scans].partitions), 0.1)
+        self.delivered += [0] * (count - self.partitions)
+
+    def resharded(self, group, count, before):
+        """The state is another count's now; `before`: its marks as they were."""
+        self.eras.append((self.partitions, {
+            p: (self.goes_on_at.get(p, 0), mark["offset"]) for p, mark in enumerate(before)}))
+        self.partitions = count
+        self.goes_on_at = {p: mark["offset"] for p, mark in enumerate(self.marks(group))}
 
     def produce(self, messages, pause=None):
         """Sends all and waits for all; `pause(count)` is called now and then."""
@@ -219,6 +240,17 @@ class Stand:
 
     # The product.
 
+    def words(self, group, settings):
+        """The options of a command that is to know this stand."""
+        config = {
+            "kafka.brokers": self.broker.address, "kafka.group": group,
+            "kafka.topics.scans": self.scans,
+            **{f"kafka.topics.{kind}": topic for kind, topic in self.outputs(group).items()},
+            "redis.address": self.redis_address, **settings}
+        words = ["--config", config.pop("config")] if "config" in config else []
+        return words + [word for path, value in config.items()
+                        for word in ("--set", f"{path}={value}")]
+
     def start(self, group, label="a", **settings):
         instance = Instance(self, group, label, settings)
         self.instances.append(instance)
@@ -232,19 +264,19 @@ class Instance:
         self.stand, self.group = stand, group
         self.log = os.path.join(stand.folder, f"peakline-{group}-{label}.log")
         self.http = f"127.0.0.1:{free_port()}"
-        config = {
-            "kafka.brokers": stand.broker.address, "kafka.group": group,
-            "kafka.instance": f"{group}-{label}", "kafka.topics.scans": stand.scans,
-            **{f"kafka.topics.{kind}": topic for kind, topic in stand.outputs(group).items()},
-            "redis.address": stand.redis_address, "http.listen": self.http,
+        words = stand.words(group, {
+            "kafka.instance": f"{group}-{label}", "http.listen": self.http,
             "rdkafka.consumer.session.timeout.ms": SESSION_MS,
             "rdkafka.consumer.heartbeat.interval.ms": 500, "clock.idle_advance": "false",
-            "log.level": "info", "log.form": "text", **settings}
-        words = ["--config", config.pop("config")] if "config" in config else []
-        words += [word for path, value in config.items() for word in ("--set", f"{path}={value}")]
+            "log.level": "info", "log.form": "text", **settings})
         self.output = open(self.log, "ab")
         self.process = subprocess.Popen([PEAKLINE, "run", *words], stdin=subprocess.DEVNULL,
                                         stdout=self.output, stderr=subprocess.STDOUT)
+
+    def says(self, text):
+        """Is it in the log?"""
+        with open(self.log, "rb") as file:
+            return text.encode() in file.read()
 
     def tail(self, lines=15):
         with open(self.log, "rb") as file:

@@ -1,5 +1,5 @@
 /* track_redis.h - a small Redis for the tests of track: keys, fields, values, and the three
- * commands on hashes that it is asked, as RESP. */
+ * commands on hashes that it is asked, and GET, as RESP. */
 #ifndef TESTS_UNIT_TRACK_REDIS_H
 #define TESTS_UNIT_TRACK_REDIS_H
 
@@ -127,11 +127,19 @@ static redisReply *command_reply(const struct command *command)
     uint32_t fields = 0;
     void *object = NULL;
 
-    assert_true(command_is(command, "HGETALL"));
-    for (uint32_t i = 0; i < ENTRIES; i++)
+    bool get = command_is(command, "GET");   /* a text is kept as the field "" of its key */
+    const struct entry *text = get ? entry_find(command->key, "") : NULL;
+
+    assert_true(get || command_is(command, "HGETALL"));
+    for (uint32_t i = 0; i < ENTRIES && !get; i++)
         fields += entries[i].used && strcmp(entries[i].key, command->key) == 0;
-    resp_command(&reply, 2 * fields);
-    for (uint32_t i = 0; i < ENTRIES; i++)
+    if (text != NULL)
+        resp_argument(&reply, text->value, text->length);
+    else if (get)
+        buffer_add(&reply, "$-1\r\n", 5);
+    else
+        resp_command(&reply, 2 * fields);
+    for (uint32_t i = 0; i < ENTRIES && !get; i++)
         if (entries[i].used && strcmp(entries[i].key, command->key) == 0) {
             resp_text(&reply, entries[i].field);
             resp_argument(&reply, entries[i].value, entries[i].length);

@@ -37,7 +37,8 @@ static void first_claim(void **state)
     assert_int_equal(claim->first_offset, 40);
     assert_int_equal(claim->partitions, PARTITIONS);
     assert_int_equal(claim->buckets, BUCKETS);
-    assert_int_equal(asked(REQUEST_READ), 0);   /* nothing is there to be read */
+    assert_int_equal(asked(REQUEST_READ), 1);   /* partition 0's mark; nothing of its own */
+    assert_int_equal(last_asked(REQUEST_READ)->of, 0);
     assert_int_equal(last_asked(REQUEST_CUT)->commands, BUCKETS + 4);
     while (command_read(&at, gate.body + gate.body_length, &command)) {
         assert_true(command_is(&command, "UNLINK"));
@@ -92,6 +93,28 @@ static void another_count(void **state)
     assert_non_null(strstr(came_home(1, PASSAGE_ASSIGN)->text, "12 partitions, the topic has 4"));
     pass_ms(5000);
     assert_int_equal(asked(REQUEST_READ) + asked(REQUEST_CUT), 0);   /* nothing is touched */
+}
+
+/* A partition that was added has no mark that would tell: partition 0's does. */
+static void added_partition(void **state)
+{
+    struct mark mark = {.partitions = 3, .buckets = BUCKETS, .epoch = 1, .owner = 1,
+                        .kafka_ms = -1, .home = -1};
+    char text[MARK_TEXT_MAX];
+    (void)state;
+    entry_set(key_of(0, "mark"), "", text, mark_print(&mark, text));
+    assign(3, GROUP_START, 0);
+    const struct passage *home = came_home(3, PASSAGE_ASSIGN);
+
+    assert_int_equal(home->answer, ANSWER_STOP);
+    assert_non_null(strstr(home->text, "3 partitions, the topic has 4"));
+    pass_ms(5000);
+    assert_int_equal(asked(REQUEST_CUT), 0);
+    mark.partitions = PARTITIONS;
+    entry_set(key_of(0, "mark"), "", text, mark_print(&mark, text));
+    bench_crash();
+    assign(3, GROUP_START, 0);
+    assert_int_equal(came_home(3, PASSAGE_ASSIGN)->answer, ANSWER_START);
 }
 
 static void loaded_again(void **state)
@@ -483,7 +506,8 @@ static void differs_while_waiting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(first_claim), TEST(lost_views), TEST(another_count), TEST(loaded_again),
+        TEST(first_claim), TEST(lost_views), TEST(another_count),
+        TEST(added_partition), TEST(loaded_again),
         TEST(timers_again), TEST(missing_buckets), TEST(broken_state), TEST(a_cut), TEST(buckets),
         TEST(looks_when_clean), TEST(blank_records), TEST(commits), TEST(revoked),
         TEST(revoked_unsettled), TEST(revoked_never_settled), TEST(taken_away), TEST(differs),
