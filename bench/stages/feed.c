@@ -95,7 +95,8 @@ void feed_free(void)
 }
 
 uint64_t feed_messages(void) { return feed.messages; }
-uint64_t feed_left(void) { return feed.messages - feed.back; }
+int32_t feed_partitions(void) { return feed.partitions; }
+int64_t feed_end(int32_t partition) { return feed.logs[partition].count; }
 
 /* ── The port ─────────────────────────────────────────────────────────────── */
 

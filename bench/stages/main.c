@@ -18,11 +18,12 @@
 #include "pipeline/graph.h"
 #include "pipeline/log.h"
 #include "pipeline/metric.h"
+#include "stages/board.h"
 #include "stages/ports.h"
 #include "stages/settings.h"
 #include "stages/topology.h"
 
-enum { STAGES_MAX = GRAPH_STAGES_MAX, IDLE_TURNS = 64 };
+enum { STAGES_MAX = GRAPH_STAGES_MAX };
 
 struct ports ports = {feed_open, sink_open, no_header, redis_io_open_hiredis};
 
@@ -49,19 +50,20 @@ static int turn(struct graph *graph, uint64_t spent_ns[])
     return work;
 }
 
-/* Until every message was read and nothing moves any more. */
+/* Does Redis have the state as of every partition's end? */
+static bool is_stored(void)
+{
+    for (int32_t p = 0; p < feed_partitions(); p++)
+        if (board[p].stored < feed_end(p))
+            return false;
+    return true;
+}
+
 static void drain(struct graph *graph, uint64_t spent_ns[])
 {
-    int idle = 0;
-
-    while (idle < IDLE_TURNS) {
-        if (turn(graph, spent_ns) > 0 || feed_left() > 0) {
-            idle = 0;
-            continue;
-        }
-        idle++;
-        nanosleep(&(struct timespec) {.tv_nsec = 2000000}, NULL);
-    }
+    while (!is_stored())
+        if (turn(graph, spent_ns) == 0)
+            nanosleep(&(struct timespec) {.tv_nsec = 100000}, NULL);
 }
 
 static struct config *configured(int count, char *assignments[])

@@ -18,7 +18,8 @@ struct producer;
 int      feed_load(const char *file);
 void     feed_free(void);
 uint64_t feed_messages(void);
-uint64_t feed_left(void);          /* not yet handed out, or handed out and not back */
+int32_t  feed_partitions(void);
+int64_t  feed_end(int32_t partition);   /* the offset behind its last message */
 
 /* consumer_open of the ports: gives all partitions at once, from the beginning. */
 int      feed_open(const struct config *, void (*wake)(void *), void *wake_self,

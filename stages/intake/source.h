@@ -81,7 +81,7 @@ struct source {
     uint32_t        budget;        /* batches this call may still emit                      */
     uint32_t        assignments;   /* numbers given so far                                  */
     int32_t         count, count_now; /* the topic's partitions as first and last seen; 0 = not */
-    uint32_t        mine_count, feed_next;
+    uint32_t        mine_count, feed_next, stayed;
     int32_t         mine[SOURCE_PARTITIONS_MAX];  /* partitions whose seat is not NONE        */
     struct seat     seats[SOURCE_PARTITIONS_MAX];
     struct metric  *messages, *claims, *reclaims, *stopped, *commits, *refused, *gaps, *rebalances;

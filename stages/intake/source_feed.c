@@ -20,6 +20,10 @@
 /* A partition that gave fewer scans than this waits a little for more to come: a batch costs
  * its way through five stages whatever is in it. */
 enum { FEW = 64 };
+
+/* So many full batches of one partition follow each other: the worker finds its state in the
+ * cache, a fifth of the worker's time. */
+enum { STAY = 8 };
 #define GATHER_NS (5 * MS_NS)
 
 #define PULSE_NS       (1000 * MS_NS)
@@ -192,10 +196,16 @@ int source_feed(struct source *source, uint64_t now_ns)
 {
     int work = 0;
 
-    for (uint32_t i = 0; i < source->mine_count && source->budget > 0; i++) {
-        uint32_t which = source->feed_next++ % source->mine_count;
+    for (uint32_t i = 0; i < source->mine_count && source->budget > 0;) {
+        struct seat *seat = &source->seats[source->mine[source->feed_next % source->mine_count]];
+        int fed = feed_one(source, seat, now_ns);
 
-        work += feed_one(source, &source->seats[source->mine[which]], now_ns);
+        work += fed;
+        if (fed > 0 && seat->last_count == RAW_RECORDS && ++source->stayed < STAY)
+            continue;
+        source->stayed = 0;
+        source->feed_next++;
+        i++;
     }
     return work;
 }

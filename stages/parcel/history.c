@@ -162,6 +162,10 @@ enum sameness history_find(const struct parcel *p, uint32_t at_s, name_id place,
 {
     int64_t since_s = (int64_t)at_s - p->base_s;
 
+    /* Most scans are later than all before them, and nothing but what is near is asked for. */
+    if (p->history_count == 0
+        || since_s > since_base(p->history[p->history_count - 1]) + NEAR_DUPLICATE_S)
+        return SAME_NONE;
     if (is_exact(p, since_s, place, code, retracts))
         return SAME_EXACT;
     if (!retracts && code != SCAN_ATTEMPT_FAILED && is_near(p, since_s, place, code))

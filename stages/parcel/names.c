@@ -79,11 +79,11 @@ void names_destroy(struct names *names)
 }
 
 /* Eight bytes at a time, the last eight whole: a scan brings seven names, most of one step. */
-static uint32_t hash_of(const char *text, size_t length)
+static inline uint32_t hash_of(uint64_t word, const char *text, size_t length)
 {
     const uint64_t spread = 0x9E3779B97F4A7C15u;
-    uint64_t       word = word_of(text, length) * spread + length;
 
+    word = word * spread + length;
     for (size_t at = 8; at < length; at += 8)
         word = (word ^ word >> 29 ^ word_of(text + (at + 8 < length ? at : length - 8), 8))
              * spread;
@@ -99,7 +99,7 @@ static uint32_t area_of(const char *text, size_t length)
 {
     size_t first = length > 2 * AREA_LENGTH ? length - AREA_LENGTH
                  : length > AREA_LENGTH     ? (size_t)AREA_LENGTH : length;
-    uint32_t area = hash_of(text, first) & NAMES_MAX;
+    uint32_t area = hash_of(word_of(text, first), text, first) & NAMES_MAX;
 
     return area != 0 ? area : 1;
 }
@@ -110,10 +110,10 @@ static bool is_text(const struct name *name, const char *text, size_t length)
 }
 
 /* The slot that holds the text, or the empty one where it belongs. */
-static struct slot *find_slot(const struct dictionary *d, uint32_t hash32, const char *text,
-                              size_t length)
+static struct slot *find_slot(const struct dictionary *d, const char *text, size_t length)
 {
     const uint64_t word = word_of(text, length);
+    const uint32_t hash32 = hash_of(word, text, length);
 
     for (uint32_t i = hash32 & d->slots_mask;; i = (i + 1) & d->slots_mask) {
         struct slot *slot = &d->slots[i];
@@ -145,9 +145,10 @@ static void grow(struct dictionary *d)
 }
 
 /* The text, not yet known, gets this id, not yet given. */
-static void add(struct dictionary *d, name_id id, uint32_t hash32, const char *text,
-                size_t length)
+static void add(struct dictionary *d, name_id id, const char *text, size_t length)
 {
+    const uint64_t word = word_of(text, length);
+    const uint32_t hash32 = hash_of(word, text, length);
     struct name **block = &d->blocks[id / BLOCK_NAMES];
 
     if (d->texts + 1 > (d->slots_mask + 1) / 2)
@@ -159,8 +160,7 @@ static void add(struct dictionary *d, name_id id, uint32_t hash32, const char *t
     name->area = area_of(text, length);
     name->length = (uint8_t)length;
     memcpy(name->text, text, length);
-    *find_slot(d, hash32, text, length) = (struct slot) {
-        .word = word_of(text, length), .hash32 = hash32, .id = id};
+    *find_slot(d, text, length) = (struct slot) {.word = word, .hash32 = hash32, .id = id};
     d->texts++;
     if (id > d->highest)
         d->highest = id;
@@ -176,8 +176,7 @@ name_id names_intern(struct names *names, enum name_kind kind, const char *text,
         names->refused++;
         return NAME_NONE;
     }
-    uint32_t     hash32 = hash_of(text, length);
-    struct slot *slot = find_slot(d, hash32, text, length);
+    const struct slot *slot = find_slot(d, text, length);
 
     if (slot->id != NAME_NONE)
         return slot->id;
@@ -185,7 +184,7 @@ name_id names_intern(struct names *names, enum name_kind kind, const char *text,
         names->refused++;
         return NAME_NONE;
     }
-    add(d, d->highest + 1, hash32, text, length);
+    add(d, d->highest + 1, text, length);
     return d->highest;
 }
 
@@ -194,7 +193,7 @@ name_id names_find(const struct names *names, enum name_kind kind, const char *t
 {
     if (length == 0 || length > NAME_LENGTH_MAX)
         return NAME_NONE;
-    return find_slot(&names->kinds[kind], hash_of(text, length), text, length)->id;
+    return find_slot(&names->kinds[kind], text, length)->id;
 }
 
 const char *names_text(const struct names *names, enum name_kind kind, name_id id)
@@ -234,8 +233,7 @@ int names_restore(struct names *names, enum name_kind kind, name_id id, const ch
         return error_set("name %u of %zu bytes is none of a dictionary of %u", id, length,
                          d->id_max);
     const char *here = names_text(names, kind, id);
-    uint32_t    hash32 = hash_of(text, length);
-    name_id     known = find_slot(d, hash32, text, length)->id;
+    name_id     known = find_slot(d, text, length)->id;
 
     if (known == id)
         return 0;
@@ -245,7 +243,7 @@ int names_restore(struct names *names, enum name_kind kind, name_id id, const ch
         return error_set("name %u is \"%s\" already, not \"%.*s\"", id, here, (int)length, text);
     bool clean = d->dirty_first > d->highest;
 
-    add(d, id, hash32, text, length);
+    add(d, id, text, length);
     if (clean)
         d->dirty_first = d->highest + 1;
     return 0;
