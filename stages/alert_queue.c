@@ -26,16 +26,28 @@ static void make_room(struct alert_queue *q)
     CHECK(q->list != NULL);
 }
 
+struct trace *alert_queue_trace(const struct trace *trace)
+{
+    struct trace *copy = malloc(sizeof *copy);
+
+    CHECK(copy != NULL);
+    copy->length = trace->length;
+    memcpy(copy->bytes, trace->bytes, trace->length);
+    return copy;
+}
+
 struct alert_change *alert_queue_add(struct alert_queue *q)
 {
     if (q->count == q->size)
         make_room(q);
+    q->list[q->count].trace = NULL;
     return &q->list[q->count++];
 }
 
 void alert_queue_pop(struct alert_queue *q)
 {
     CHECK(q->first < q->indexed);
+    free(q->list[q->first].trace);
     q->first++;
     if (q->first == q->count)
         q->first = q->indexed = q->count = 0;
@@ -52,6 +64,8 @@ const struct alert_change *alert_queue_first(struct alert_queue *q, uint64_t app
 
 void alert_queue_free(struct alert_queue *q)
 {
+    for (uint32_t i = q->first; i < q->count; i++)
+        free(q->list[i].trace);
     free(q->list);
     *q = (struct alert_queue) {.list = NULL};
 }

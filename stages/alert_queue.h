@@ -14,11 +14,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "stages/outlet/trace.h"
 #include "stages/parcel/parcel.h"
 
 /* One change, apart from its parcel, which may move on meanwhile. */
 struct alert_change {
     struct alert alert;
+    struct trace *trace;      /* headers of the causing scan, the queue's; nearly always NULL    */
     int64_t  offset;          /* of the causing scan; -1 = the clock caused it                */
     uint64_t cut;             /* ordinal of the cut that holds it                            */
     bool     sent;            /* told at once: only the index waits for it                    */
@@ -32,13 +34,16 @@ struct alert_queue {
     uint32_t size;
 };
 
+/* A copy for one that waits to be told.  owns: the queue, once it is in a change. */
+struct trace *alert_queue_trace(const struct trace *);
+
 /* Room for one more, at the end; the caller fills it.  Valid until the next call. */
 struct alert_change *alert_queue_add(struct alert_queue *);
 
 /* The first that waits to be told and is held by a cut up to `applied`, or NULL.  What was
  * told at once is passed over once the index knows it. */
 const struct alert_change *alert_queue_first(struct alert_queue *, uint64_t applied);
-void     alert_queue_pop(struct alert_queue *);
+void     alert_queue_pop(struct alert_queue *);   /* with its trace */
 
 static inline uint32_t alert_queue_count(const struct alert_queue *q)
 {

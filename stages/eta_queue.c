@@ -1,5 +1,7 @@
 /* eta_queue.c - an array of estimates, and where each parcel's stands in it.
  *
+ * Their traces lie one after the other in an area of their own, of which a scan without any
+ * touches nothing; what an older estimate has left in it stays until the last one has gone.
  * They are taken from the end.  What is taken leaves its slot behind, which then leads to
  * nobody, or to another parcel that took its place and says so by its hash; slots are cleared
  * when the last one has gone.
@@ -11,7 +13,8 @@
 
 #include "pipeline/check.h"
 
-enum { SLOTS = 4 * ETA_QUEUE_MAX, SLOTS_USED_MAX = SLOTS / 4 * 3 };
+enum { SLOTS = 4 * ETA_QUEUE_MAX, SLOTS_USED_MAX = SLOTS / 4 * 3,
+       TRACES = 64 * ETA_QUEUE_MAX };
 
 _Static_assert(ETA_QUEUE_MAX < UINT16_MAX, "a slot holds its place + 1");
 
@@ -20,6 +23,11 @@ struct eta_queue {
     uint16_t   slots[SLOTS];           /* place + 1; 0 = empty                              */
     uint64_t   hashes[ETA_QUEUE_MAX];
     struct eta etas[ETA_QUEUE_MAX];
+    struct {
+        uint32_t at, length;
+    }          traces[ETA_QUEUE_MAX];  /* of each, in trace_bytes                          */
+    uint32_t   trace_bytes_used;
+    char       trace_bytes[TRACES];
 };
 
 struct eta_queue *eta_queue_create(void)
@@ -42,7 +50,8 @@ size_t eta_queue_bytes(void)
 
 bool eta_queue_has_room(const struct eta_queue *q)
 {
-    return q->count < ETA_QUEUE_MAX && q->used < SLOTS_USED_MAX;
+    return q->count < ETA_QUEUE_MAX && q->used < SLOTS_USED_MAX &&
+           q->trace_bytes_used + TRACE_BYTES_MAX <= TRACES;
 }
 
 uint32_t eta_queue_count(const struct eta_queue *q)
@@ -56,7 +65,19 @@ static bool same_parcel(const struct eta *one, const struct eta *other)
         && memcmp(one->number, other->number, one->number_length) == 0;
 }
 
-bool eta_queue_put(struct eta_queue *q, uint64_t hash, const struct eta *eta)
+static void keep(struct eta_queue *q, uint32_t place, const struct eta *eta,
+                 const struct trace *trace)
+{
+    CHECK(q->trace_bytes_used + trace->length <= TRACES);
+    q->etas[place] = *eta;
+    q->traces[place].at = q->trace_bytes_used;
+    q->traces[place].length = trace->length;
+    memcpy(q->trace_bytes + q->trace_bytes_used, trace->bytes, trace->length);
+    q->trace_bytes_used += trace->length;
+}
+
+bool eta_queue_put(struct eta_queue *q, uint64_t hash, const struct eta *eta,
+                   const struct trace *trace)
 {
     uint32_t at = (uint32_t)hash % SLOTS;
 
@@ -65,24 +86,26 @@ bool eta_queue_put(struct eta_queue *q, uint64_t hash, const struct eta *eta)
 
         if (place >= q->count || q->hashes[place] != hash || !same_parcel(&q->etas[place], eta))
             continue;
-        q->etas[place] = *eta;
+        keep(q, place, eta, trace);
         return true;
     }
     CHECK(eta_queue_has_room(q));
     q->hashes[q->count] = hash;
-    q->etas[q->count] = *eta;
+    keep(q, q->count, eta, trace);
     q->slots[at] = (uint16_t)++q->count;
     q->used++;
     return false;
 }
 
-const struct eta *eta_queue_take(struct eta_queue *q)
+const struct eta *eta_queue_take(struct eta_queue *q, struct trace *trace)
 {
     if (q->count == 0)
         return NULL;
     if (--q->count == 0) {
         memset(q->slots, 0, sizeof q->slots);
-        q->used = 0;
+        q->used = q->trace_bytes_used = 0;
     }
+    trace->length = (uint16_t)q->traces[q->count].length;
+    memcpy(trace->bytes, q->trace_bytes + q->traces[q->count].at, trace->length);
     return &q->etas[q->count];
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "stages/outlet/envelope.h"
+#include "stages/outlet/trace.h"
 
 enum { ETA_QUEUE_MAX = 8192 };
 
@@ -26,16 +27,17 @@ struct eta_queue;
 struct eta_queue *eta_queue_create(void);
 void              eta_queue_destroy(struct eta_queue *);   /* NULL is none */
 
-/* Room for one of a parcel that is not there yet? */
+/* Room for one of a parcel that is not there yet, whatever its trace? */
 bool     eta_queue_has_room(const struct eta_queue *);
 uint32_t eta_queue_count(const struct eta_queue *);
 
-/* The parcel's newest estimate; `hash` is parcel_hash of its number.  CHECKs room.  True: it
- * took the place of an older one. */
-bool     eta_queue_put(struct eta_queue *, uint64_t hash, const struct eta *);
+/* The parcel's newest estimate, with what goes on of its scan's headers; `hash` is parcel_hash
+ * of its number.  CHECKs room.  True: it took the place of an older one. */
+bool     eta_queue_put(struct eta_queue *, uint64_t hash, const struct eta *,
+                       const struct trace *);
 
 /* One of them, any, which is then gone; NULL: none.  Valid until the next put. */
-const struct eta *eta_queue_take(struct eta_queue *);
+const struct eta *eta_queue_take(struct eta_queue *, struct trace *);
 
 size_t   eta_queue_bytes(void);   /* memory that one takes */
 

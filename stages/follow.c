@@ -105,15 +105,15 @@ static struct detect_context context_of(const struct track *t, struct partition 
  * the fold made two into one for want of room, from there. */
 static void tell_changes(struct track *t, struct partition *p, const struct parcel *parcel,
                          const struct alert_changes *changes, uint32_t unsent_first,
-                         int64_t offset)
+                         const struct scan *scan)
 {
     metric_add(t->refused, changes->refused);
     if (changes->unsent_first < unsent_first)
         unsent_first = changes->unsent_first;
     for (uint32_t i = 0; i < changes->count; i++)
-        tell_alert(t, p, parcel, &changes->list[i], offset);
+        tell_alert(t, p, parcel, &changes->list[i], scan);
     for (uint32_t i = unsent_first; i < parcel->unsent_count; i++)
-        tell_alert(t, p, parcel, &parcel->unsent[i], offset);
+        tell_alert(t, p, parcel, &parcel->unsent[i], scan);
 }
 
 /* What a change of state means to whoever waits: on its way, in customs, with the courier … */
@@ -179,7 +179,7 @@ static void eta_tell(struct track *t, struct partition *p, struct parcel *parcel
     eta.p90_s = estimate->p90_s;
     eta.basis = estimate->basis;
     eta.moved_by_s = moved_by_s;
-    tell_eta(t, p, scan->hash, &eta, scan->offset);
+    tell_eta(t, p, scan, &eta);
 }
 
 static void eta_arrived(struct track *t, struct partition *p, struct parcel *parcel,
@@ -188,7 +188,7 @@ static void eta_arrived(struct track *t, struct partition *p, struct parcel *par
     parcel->eta_sequence++;
     struct eta eta = eta_of(parcel, ETA_ARRIVED, n->at_s, scan->home);
 
-    tell_eta(t, p, scan->hash, &eta, scan->offset);
+    tell_eta(t, p, scan, &eta);
 }
 
 /* The carrier's number leads to the parcel; numbers change at the border, and the index would
@@ -285,7 +285,7 @@ static void step_detect(struct track *t, struct partition *p, const struct scan 
     if (findings.count > 0)
         alerts_fold(&s->after, p->names, &findings, s->noted.at_s, false, &changes);
     detect_arm(&context, &s->after, scan, &s->estimate);
-    tell_changes(t, p, &s->after, &changes, s->unsent_first, scan->offset);
+    tell_changes(t, p, &s->after, &changes, s->unsent_first, scan);
 }
 
 /* What the reference promises where no scan did: from PICKUP on. */
@@ -444,7 +444,7 @@ static void fire_parcel(struct track *t, struct partition *p, const struct revis
     metric_add(t->fired, findings.count);
     enum house house = house_keep(t, p, who->hash, &parcel, at_s);
 
-    tell_changes(t, p, &parcel, &changes, unsent_before, p->position);
+    tell_changes(t, p, &parcel, &changes, unsent_before, NULL);
     if (house == HOUSE_KEPT)
         parcel_store(p, who->hash, &parcel);
     else if (house == HOUSE_WAITS)

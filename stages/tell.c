@@ -12,6 +12,7 @@
 #include "stages/eta_queue.h"
 #include "stages/kinds.h"
 #include "stages/outlet/text_out.h"
+#include "stages/outlet/trace.h"
 #include "stages/tell.h"
 #include "stages/track_parts.h"
 
@@ -36,7 +37,7 @@ static bool has_room(const struct batch *batch)
     const struct outputs *head = batch->head;
 
     return batch->count + PER_SCAN_MAX <= batch->capacity &&
-           OUTPUTS_ARENA - head->used >= PER_SCAN_MAX * (OUTPUT_BYTES_MAX / 2);
+           OUTPUTS_ARENA - head->used >= PER_SCAN_MAX * (OUTPUT_BYTES_MAX / 2 + TRACE_BYTES_MAX);
 }
 
 static void batch_emit(struct track *t, struct partition *p, struct batch **batch)
@@ -77,13 +78,15 @@ static bool batch_ready(struct track *t, struct partition *p, struct batch **bat
 static bool etas_flush(struct track *t, struct partition *p)
 {
     struct origin origin = origin_of(t, p, -1, NULL);
+    struct trace trace;
 
     if (p->etas == NULL)
         return true;
+    origin.trace = &trace;
     while (eta_queue_count(p->etas) > 0) {
         if (!batch_ready(t, p, &p->outputs, OUTPUTS_AT_ONCE))
             return false;
-        envelope_eta(p->outputs, &origin, eta_queue_take(p->etas));
+        envelope_eta(p->outputs, &origin, eta_queue_take(p->etas, &trace));
     }
     return true;
 }
@@ -111,13 +114,18 @@ static struct alert_change *change_add(struct partition *p, const struct parcel 
 }
 
 void tell_alert(struct track *t, struct partition *p, const struct parcel *parcel,
-                const struct alert *alert, int64_t offset)
+                const struct alert *alert, const struct scan *scan)
 {
     struct alert_change *change = change_add(p, parcel, alert);
-    bool mute = offset < p->suppress_below;
+    int64_t offset = scan != NULL ? scan->offset : p->position;
+    bool mute = offset < p->suppress_below, held = alert->flags & ALERT_BY_DEADLINE;
+    struct trace trace;
 
-    if (alert->flags & ALERT_BY_DEADLINE)
+    trace_read(&trace, scan != NULL && (held || !mute) ? scan->message : NULL);
+    if (held) {
+        change->trace = trace.length > 0 ? alert_queue_trace(&trace) : NULL;
         return;
+    }
     change->offset = offset;
     change->sent = true;
     metric_add(mute ? t->suppressed : t->alerts, 1);
@@ -125,6 +133,7 @@ void tell_alert(struct track *t, struct partition *p, const struct parcel *parce
         return;
     struct origin origin = origin_of(t, p, offset, parcel);
 
+    origin.trace = &trace;
     (void)envelope_alert(p->outputs, &origin, parcel, p->names, alert);
 }
 
@@ -163,6 +172,7 @@ void tell_held_alerts(struct track *t, struct partition *p)
         if (follow_load(p, change->number, change->number_length, &parcel)) {
             struct origin origin = origin_of(t, p, -1, &parcel);
 
+            origin.trace = change->trace;
             metric_add(t->alerts, 1);
             (void)envelope_alert(p->deferred, &origin, &parcel, p->names, &change->alert);
         }
@@ -170,21 +180,25 @@ void tell_held_alerts(struct track *t, struct partition *p)
     }
 }
 
-void tell_eta(struct track *t, struct partition *p, uint64_t hash, const struct eta *eta,
-              int64_t offset)
+void tell_eta(struct track *t, struct partition *p, const struct scan *scan,
+              const struct eta *eta)
 {
-    if (offset < p->suppress_below) {
+    struct trace trace;
+
+    if (scan->offset < p->suppress_below) {
         metric_add(t->suppressed, 1);
         return;
     }
     metric_add(t->etas[eta->reason], 1);
+    trace_read(&trace, scan->message);
     /* Behind one that waits even when the partition no longer lags: the newest is told last. */
     if (p->etas != NULL && (track_behind(t, p) || eta_queue_count(p->etas) > 0)) {
-        metric_add(t->superseded, eta_queue_put(p->etas, hash, eta));
+        metric_add(t->superseded, eta_queue_put(p->etas, scan->hash, eta, &trace));
         return;
     }
-    struct origin origin = origin_of(t, p, offset, NULL);
+    struct origin origin = origin_of(t, p, scan->offset, NULL);
 
+    origin.trace = &trace;
     envelope_eta(p->outputs, &origin, eta);
 }
 

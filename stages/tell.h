@@ -15,14 +15,15 @@ struct eta;
 struct output;
 struct parcel;
 struct partition;
+struct scan;
 struct track;
 
 /* Is there room for all that one scan or deadline may cause?  Before any of the next. */
 bool tell_room(struct track *, struct partition *);
-/* A change of an alert, caused by the scan at `offset`: told at once, or, where a deadline
- * caused it, once the cut that holds it is applied. */
+/* A change of an alert, caused by the scan, or, NULL, by time: told at once, or, where a
+ * deadline opened it, once the cut that holds it is applied. */
 void tell_alert(struct track *, struct partition *, const struct parcel *,
-                const struct alert *, int64_t offset);
+                const struct alert *, const struct scan *);
 /* Unsent changes that came in with their record: told again; the index knows them already. */
 void tell_again(struct partition *, const struct parcel *);
 /* Changes that are held by an applied cut are told, as there is room. */
@@ -30,10 +31,9 @@ void tell_held_alerts(struct track *, struct partition *);
 /* The alert as JSON, as it is told; valid until the next of these calls. */
 const struct output *tell_text(struct track *, struct partition *, const struct parcel *,
                                const struct alert_change *);
-/* An estimate, caused by the scan at `offset`: at once, or, while the partition is behind and
- * it is the parcel's newest, with the next cut. */
-void tell_eta(struct track *, struct partition *, uint64_t hash, const struct eta *,
-              int64_t offset);
+/* An estimate that the scan caused: at once, or, while the partition is behind and it is the
+ * parcel's newest, with the next cut. */
+void tell_eta(struct track *, struct partition *, const struct scan *, const struct eta *);
 /* Estimates that wait are told when the partition has caught up, or no cut will take them. */
 void tell_late_etas(struct track *, struct partition *, uint64_t now_ns);
 void tell_progress(struct track *, struct partition *, uint64_t now_ns);

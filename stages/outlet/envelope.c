@@ -7,6 +7,7 @@
 #include "stages/detect/detect.h"
 #include "stages/kinds.h"
 #include "stages/outlet/text_out.h"
+#include "stages/outlet/trace.h"
 #include "stages/parcel/names.h"
 #include "stages/scan/format.h"
 
@@ -180,6 +181,24 @@ static void header_text(struct header_writer *w, const char *name, const char *t
     w->count++;
 }
 
+/* The causing scan's, in the arena as in the trace. */
+static void header_trace(struct header_writer *w, const struct trace *trace)
+{
+    const char *at = w->o->at;
+
+    if (trace == NULL)
+        return;
+    out_bytes(w->o, trace->bytes, trace->length);
+    while (at < w->o->at) {
+        struct trace_header header;
+
+        at = trace_next(at, &header);
+        CHECK(w->count < OUTPUT_HEADERS_MAX);
+        w->list[w->count++] = (struct output_header){
+            .name = header.name, .value = header.value, .length = header.length};
+    }
+}
+
 static void alert_headers(struct header_writer *w, const struct origin *origin,
                           const struct parcel *parcel, const struct alert *alert,
                           const struct detector *detector)
@@ -207,6 +226,7 @@ static void alert_headers(struct header_writer *w, const struct origin *origin,
     header_begin(w, "epoch");
     out_number(w->o, (int64_t)origin->epoch);
     header_end(w);
+    header_trace(w, origin->trace);
 }
 
 static void output_key(struct output *output, struct text_out *o, const char *number,
@@ -268,6 +288,14 @@ void envelope_eta(struct batch *outputs, const struct origin *origin, const stru
     struct text_out o = arena_open(outputs);
     struct output *output = output_next(outputs, TOPIC_ETAS, eta->home);
 
+    if (origin->trace != NULL && origin->trace->length > 0) {
+        struct header_writer w = {.o = &o, .list = (struct output_header *)(void *)o.at};
+
+        o.at += TRACE_HEADERS_MAX * sizeof *w.list;
+        header_trace(&w, origin->trace);
+        output->headers = w.list;
+        output->headers_count = w.count;
+    }
     output_key(output, &o, eta->number, eta->number_length);
     output->value = o.at;
     out_literal(&o, "{\"parcel\":");

@@ -1,8 +1,9 @@
 /* envelope.h - how alerts, ETAs and progress look on Kafka: values, keys, headers.
  *
  * Alerts follow CloudEvents 1.0's Kafka binary binding, with headers `type
- * severity state epoch` besides, so that a filter need not parse.  Each writer
- * appends one output to an OUTPUTS batch that has room (envelope_room).
+ * severity state epoch` besides, so that a filter need not parse.  Alerts and estimates
+ * bear the causing scan's trace (trace.h).  Each writer appends one output to an OUTPUTS
+ * batch that has room (envelope_room).
  */
 #ifndef STAGES_OUTLET_ENVELOPE_H
 #define STAGES_OUTLET_ENVELOPE_H
@@ -16,6 +17,7 @@
 #include "stages/parcel/parcel.h"
 
 struct names;
+struct trace;
 
 /* What every message of a partition says of where it comes from. */
 struct origin {
@@ -25,6 +27,7 @@ struct origin {
     int64_t     offset;      /* of the causing scan; -1 = the clock caused it          */
     uint64_t    epoch, owner;
     uint32_t    home;        /* murmur2 of the parcel number                          */
+    const struct trace *trace; /* headers of the causing scan that go on; NULL = none  */
 };
 
 /* Room for one more output of any kind? */

@@ -4,6 +4,7 @@
 """
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ SCHEMAS = os.path.join(ROOT, "deploy/schemas")
 CACHE = os.environ.get("PEAKLINE_CACHE", os.path.expanduser("~/.cache/peakline"))
 sys.path[:0] = [os.path.join(ROOT, "tests/system"), os.path.join(ROOT, "deploy/examples")]
 VALUES = {"alerts": "alert", "etas": "eta", "progress": "progress"}
-HEADERS = {"alerts": "alert-headers", "dead_letters": "dead-letter-headers"}
+HEADERS = {"alerts": "alert-headers", "etas": "eta-headers", "dead_letters": "dead-letter-headers"}
 PASSWORD = "a-password"
 
 import tally                    # noqa: E402  pylint: disable=wrong-import-position
@@ -90,8 +91,10 @@ class Run:
 
 def broken_by(validator, value):
     wrong = [f"{'/'.join(map(str, e.path))}: {e.message}" for e in validator.iter_errors(value)]
+    patterns = validator.schema.get("patternProperties", {})
     return wrong + [f"{name} is not in the schema" for name in value
-                    if name not in validator.schema["properties"]]
+                    if name not in validator.schema["properties"]
+                    and not any(re.search(pattern, name) for pattern in patterns)]
 
 
 def messages(run):
@@ -129,6 +132,25 @@ class Letter:
     def __init__(self, message):
         self.headers_of = {name: (value or b"").decode("utf-8", "replace")
                            for name, value in message.headers() or []}
+
+
+def traces(run):
+    """what a scan causes bears its traceparent, and no other"""
+    scans, of_key, counts = {}, {}, {"alerts": 0, "etas": 0}
+    for message in run.read(run.it.scans):
+        trace = Letter(message).headers_of.get("traceparent")
+        scans[message.partition(), message.offset()] = trace
+        of_key.setdefault(message.key(), set()).add(trace)
+    for kind in counts:
+        for message in run.told[kind]:
+            value = json.loads(message.value())
+            trace = Letter(message).headers_of.get("traceparent")
+            wanted = {scans[value["partition"], value["offset"]]} if "offset" in value else \
+                of_key[message.key()] | {None}
+            check(trace in wanted, f"{kind}: {trace}, not of {wanted}: {value}")
+            counts[kind] += trace is not None
+    check(min(counts.values()) > 0, f"nothing was compared: {counts}")
+    print("       ", counts)
 
 
 def planted(run):
@@ -232,7 +254,7 @@ def asyncapi(_):
         check(parse(file).returncode != 0, "a broken document passes")
 
 
-TESTS = {"messages": messages, "planted": planted, "incidents": incidents_fold,
+TESTS = {"messages": messages, "traces": traces, "planted": planted, "incidents": incidents_fold,
          "library": library, "users": users, "asyncapi": asyncapi}
 
 

@@ -13,6 +13,7 @@
 #include "stages/detect/detect.h"
 #include "stages/kinds.h"
 #include "stages/outlet/envelope.h"
+#include "stages/outlet/trace.h"
 #include "stages/outlet/text_out.h"
 #include "stages/parcel/names.h"
 #include "stages/ports.h"
@@ -190,6 +191,30 @@ static void alert_headers(void **state)
     want_header(output, "severity", "critical");
     want_header(output, "state", "UPDATED");
     want_header(output, "epoch", "1731312000000001");
+}
+
+/* The causing scan's headers come last, in bytes of the output's own. */
+static void traced(void **state)
+{
+    struct trace trace = {.length = 0};
+    struct eta what = {.number = "YT1", .number_length = 3, .life = 2, .at_s = T0};
+    static const char packed[] = "traceparent\0\4\0" "00-7" "peakload-intended\0\2\0" "42";
+
+    (void)state;
+    origin.trace = &trace;
+    assert_int_equal(envelope_alert(batch, &origin, &parcel, names, &alert)->headers_count, 11);
+    trace.length = sizeof packed - 1;
+    memcpy(trace.bytes, packed, trace.length);
+    const struct output *output = envelope_alert(batch, &origin, &parcel, names, &alert);
+
+    envelope_eta(batch, &origin, &what);
+    memset(&trace, 'x', sizeof trace);   /* the scan's batch has gone home */
+    for (int i = 0; i < 2; i++, output++) {
+        assert_int_equal(output->headers_count, i == 0 ? 13 : 2);
+        want_header(output, "traceparent", "00-7");
+        want_header(output, "peakload-intended", "42");
+        json_decref(json_of(output));
+    }
 }
 
 static void every_sentence(void **state)
@@ -424,7 +449,7 @@ static void too_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(alert_value), TEST(alert_without), TEST(alert_headers), TEST(every_sentence),
+        TEST(alert_value), TEST(alert_without), TEST(alert_headers), TEST(traced), TEST(every_sentence),
         TEST(escaped), TEST(a_batch), TEST(capacity), TEST(eta), TEST(eta_arrived),
         TEST(progress), cmocka_unit_test(numbers),
         cmocka_unit_test(times), cmocka_unit_test(too_long),

@@ -55,6 +55,7 @@ static struct {
         uint64_t applied;             /* cut applied in Redis when it came                     */
         uint16_t sequence;
         char     key[64], value[VALUE_MAX];
+        char     trace[64];           /* header traceparent                               */
     } told[SEEN_MAX];
     uint32_t told_count;
 } gate;
@@ -161,6 +162,9 @@ static void see_outputs(const struct batch *batch)
                               .sequence = output->sequence};
         memcpy(told->key, output->key, output->key_length);
         memcpy(told->value, output->value, output->length);
+        for (uint8_t h = 0; h < output->headers_count; h++)
+            if (strcmp(output->headers[h].name, "traceparent") == 0)
+                memcpy(told->trace, output->headers[h].value, output->headers[h].length);
     }
 }
 

@@ -33,24 +33,39 @@ static uint64_t hash_of(uint32_t parcel)
 static uint32_t newest[PARCELS];   /* of each parcel that waits, its sequence; 0 = does not */
 static uint32_t waiting;
 
+/* Every other one has a trace: its sequence, as often as fits. */
+static struct trace trace_of(uint32_t sequence)
+{
+    struct trace trace = {.length = (uint16_t)(sequence % 2 * (sequence / 2 % 64) * 4)};
+
+    for (uint32_t i = 0; i < trace.length; i += 4)
+        memcpy(trace.bytes + i, &sequence, 4);
+    return trace;
+}
+
 static void put(struct eta_queue *q, uint32_t parcel, uint32_t sequence)
 {
     struct eta eta = {.at_s = parcel, .p50_s = sequence};
+    struct trace trace = trace_of(sequence);
 
-    assert_int_equal(eta_queue_put(q, hash_of(parcel), &eta), newest[parcel] != 0);
+    assert_int_equal(eta_queue_put(q, hash_of(parcel), &eta, &trace), newest[parcel] != 0);
     waiting += newest[parcel] == 0;
     newest[parcel] = sequence;
 }
 
 static void take(struct eta_queue *q)
 {
-    const struct eta *eta = eta_queue_take(q);
+    struct trace trace, wanted;
+    const struct eta *eta = eta_queue_take(q, &trace);
 
     assert_int_equal(eta == NULL, waiting == 0);
     if (eta == NULL)
         return;
     assert_int_equal(eta->p50_s, newest[eta->at_s]);   /* its parcel's newest, and once */
     assert_int_not_equal(eta->p50_s, 0);
+    wanted = trace_of(eta->p50_s);
+    assert_int_equal(trace.length, wanted.length);
+    assert_memory_equal(trace.bytes, wanted.bytes, wanted.length);
     newest[eta->at_s] = 0;
     waiting--;
 }
@@ -65,7 +80,7 @@ static void as_a_list(void **state)
     for (uint32_t i = 1; i <= ROUNDS; i++) {
         uint32_t parcel = roll(i % 50000 < 25000 ? PARCELS : 100);
 
-        if (eta_queue_has_room(q) || newest[parcel] != 0)
+        if (eta_queue_has_room(q))
             put(q, parcel, i);
         else
             full++;
@@ -78,7 +93,7 @@ static void as_a_list(void **state)
         take(q);
     take(q);
     for (uint32_t i = 0; i < ETA_QUEUE_MAX; i++)   /* as new again */
-        put(q, i, i + 1);
+        put(q, i, 2 * i + 2);      /* of an even sequence: without a trace */
     assert_false(eta_queue_has_room(q));
     eta_queue_destroy(q);
 }
