@@ -24,7 +24,7 @@ struct noted apply_note(struct names *names, const struct scan *scan)
     n.origin = NOTE(NAME_PLACE, origin);
     n.dest = NOTE(NAME_PLACE, dest);
     n.carrier = NOTE(NAME_PLACE, carrier);
-    n.reason = NOTE(NAME_PLACE, reason);
+    n.reason = NOTE(NAME_REASON, reason);
     n.service = (uint8_t)NOTE(NAME_SERVICE, service);
 #undef NOTE
     return n;
@@ -39,43 +39,39 @@ void apply_begin(struct parcel *parcel, const struct scan *scan, uint16_t life)
     parcel->life = life;
 }
 
-/* Is there, for this entry, a retraction of it in the history? */
-static bool is_retracted(const struct parcel *parcel, uint64_t entry)
+/* What one event of the history says, apart from the state. */
+static void count_event(struct parcel *parcel, uint64_t entry)
 {
-    const uint64_t without_flags = ~(uint64_t)2047;
-    uint64_t retraction = (entry | (uint64_t)1 << 11) & without_flags;
+    enum scan_code code = entry_code(entry);
+    uint32_t       at_s = entry_s(parcel, entry);
 
-    for (uint32_t i = 0; i < parcel->history_count; i++)
-        if ((parcel->history[i] & without_flags) == retraction)
-            return true;
-    return false;
-}
-
-static bool gives_state(const struct parcel *parcel, uint64_t entry)
-{
-    return !entry_retracts(entry) && !(entry_flags(entry) & ENTRY_MERGED) &&
-           code_table[entry_code(entry)].state != STATE_UNKNOWN && !is_retracted(parcel, entry);
+    if (code == SCAN_ATTEMPT_FAILED && parcel->attempts < UINT8_MAX)
+        parcel->attempts++;
+    if (code == SCAN_DELIVERED || code == SCAN_STATION_IN)
+        parcel->flags |= PARCEL_ARRIVED;
+    if (code == SCAN_RETURN_START)
+        parcel->flags |= PARCEL_RETURNING;
+    if (code_table[code].physical && at_s > parcel->physical_s)
+        parcel->physical_s = at_s;
 }
 
 /* After a retraction: what the history says without the event taken back. */
 static void state_from_history(struct parcel *parcel)
 {
-    uint32_t attempts = 0;
-    bool found = false;
+    uint32_t physical_s = parcel->physical_s;
+    bool     found = false;
 
     parcel->flags &= (uint16_t)~(PARCEL_ARRIVED | PARCEL_RETURNING);
-    for (uint32_t i = parcel->history_count; i-- > 0;) {
+    parcel->attempts = 0;
+    parcel->physical_s = 0;
+    for (int i = parcel->history_count - 1; i >= 0; i--) {
         uint64_t entry = parcel->history[i];
         enum scan_code code = entry_code(entry);
 
-        if (!entry_retracts(entry) && !is_retracted(parcel, entry)) {
-            attempts += code == SCAN_ATTEMPT_FAILED && !(entry_flags(entry) & ENTRY_MERGED);
-            if (code == SCAN_DELIVERED || code == SCAN_STATION_IN)
-                parcel->flags |= PARCEL_ARRIVED;
-            if (code == SCAN_RETURN_START)
-                parcel->flags |= PARCEL_RETURNING;
-        }
-        if (found || !gives_state(parcel, entry))
+        if (!history_counts(parcel, i))
+            continue;
+        count_event(parcel, entry);
+        if (found || code_table[code].state == STATE_UNKNOWN)
             continue;
         parcel->state = (uint8_t)code_table[code].state;
         parcel->code = (uint8_t)code;
@@ -83,17 +79,55 @@ static void state_from_history(struct parcel *parcel)
         parcel->at = entry_place(entry) != NAME_NONE ? entry_place(entry) : parcel->at;
         found = true;
     }
-    parcel->attempts = (uint8_t)attempts;
+    if (parcel->physical_s != physical_s)
+        parcel->facts &= (uint8_t)~FACT_SPOT;
     if (!found)
         parcel->state = STATE_UNKNOWN;
 }
 
+static void forget_document(struct parcel *parcel, name_id document)
+{
+    uint8_t kept = 0;
+
+    for (uint32_t i = 0; i < parcel->documents_count; i++)
+        if (parcel->documents[i] != document)
+            parcel->documents[kept++] = parcel->documents[i];
+    parcel->documents_count = kept;
+    if (kept == 0)
+        parcel->facts &= (uint8_t)~FACT_DOCUMENTS;
+}
+
+/* A measure that was taken back is not known any more, nor is the one before it. */
+static void forget_measures(struct parcel *parcel, const struct scan *scan, const struct noted *n)
+{
+    uint8_t gone = 0;
+
+    if ((scan->flags & SCAN_HAS_WEIGHT) && scan->weight_g == parcel->weight_g)
+        gone |= FACT_WEIGHT;
+    if ((scan->flags & SCAN_HAS_DECLARED) && scan->declared_g == parcel->declared_g)
+        gone |= FACT_DECLARED;
+    if ((scan->flags & SCAN_HAS_TARGET) &&
+        memcmp(&parcel->target, &(struct spot){scan->dest_lat, scan->dest_lon},
+               sizeof parcel->target) == 0)
+        gone |= FACT_TARGET;
+    if (scan->courier.length != 0 && scan->courier.length == parcel->courier_length &&
+        memcmp(scan_text(scan, scan->courier), parcel->courier, parcel->courier_length) == 0) {
+        gone |= FACT_COURIER;
+        parcel->courier_length = 0;
+    }
+    parcel->facts &= (uint8_t)~gone;
+    if (scan->code == SCAN_DECLARED)
+        forget_document(parcel, n->reason);
+}
+
 /* A tombstone has no history to read: only what it still says can be taken back. */
-static void apply_retraction(struct parcel *parcel, const struct scan *scan, uint32_t at_s)
+static void apply_retraction(struct parcel *parcel, const struct scan *scan,
+                             const struct noted *n)
 {
     if (!(parcel->flags & PARCEL_TOMBSTONE)) {
         state_from_history(parcel);
-    } else if (scan->code == parcel->code && at_s == parcel->state_s) {
+        forget_measures(parcel, scan, n);
+    } else if (scan->code == parcel->code && n->at_s == parcel->state_s) {
         parcel->flags &= (uint16_t)~(PARCEL_TOMBSTONE | PARCEL_ARRIVED);
         parcel->state = STATE_UNKNOWN;
     }
@@ -121,21 +155,24 @@ static void apply_facts(struct parcel *parcel, const struct scan *scan, const st
     }
 }
 
-/* A declaration that names its document: those that a route asks for are looked up there. */
-static void apply_document(struct parcel *parcel, name_id document)
+/* A declaration that names its document: those that a route asks for are looked up there.
+ * APPLIED_DOCUMENT_LOST, or 0. */
+static unsigned apply_document(struct parcel *parcel, name_id document)
 {
     for (uint32_t i = 0; i < parcel->documents_count; i++)
         if (parcel->documents[i] == document)
-            return;
-    if (document == NAME_NONE || parcel->documents_count == DOCUMENTS_MAX)
-        return;
+            return 0;
+    if (document == NAME_NONE)
+        return 0;
+    if (parcel->documents_count == DOCUMENTS_MAX)
+        return APPLIED_DOCUMENT_LOST;
     parcel->documents[parcel->documents_count++] = document;
     parcel->facts |= FACT_DOCUMENTS;
+    return 0;
 }
 
-/* What few scans say: weights, the place to deliver at, who has it, the papers. */
-static void apply_measures(struct parcel *parcel, const struct scan *scan, const struct noted *n,
-                           bool late)
+/* What few scans say: weights, the place to deliver at, who has it. */
+static void apply_measures(struct parcel *parcel, const struct scan *scan, bool late)
 {
     if ((scan->flags & SCAN_HAS_WEIGHT) && !(late && (parcel->facts & FACT_WEIGHT))) {
         parcel->weight_g = scan->weight_g;
@@ -154,8 +191,6 @@ static void apply_measures(struct parcel *parcel, const struct scan *scan, const
         parcel->courier_length = (uint8_t)scan->courier.length;
         parcel->facts |= FACT_COURIER;
     }
-    if (scan->code == SCAN_DECLARED)
-        apply_document(parcel, n->reason);
 }
 
 /* The latest physical scan: when, and where its device was, if it said so. */
@@ -199,27 +234,32 @@ static bool is_cross_border(enum scan_code code)
     return code >= SCAN_EXPORT_IN && code <= SCAN_IMPORT_OUT;
 }
 
-bool apply_scan(struct parcel *parcel, const struct scan *scan,
-                const struct classified *class, const struct noted *n)
+unsigned apply_scan(struct parcel *parcel, const struct scan *scan,
+                    const struct classified *class, const struct noted *n)
 {
     bool merged = class->class == CLASS_MERGED;
     bool arrived_before = parcel->flags & PARCEL_ARRIVED;
+    unsigned applied = 0;
 
     CHECK(class->class != CLASS_DUPLICATE && parcel->life > 0);
     history_add(parcel, n->at_s, n->here, (enum scan_code)scan->code, class->retracts,
                 merged ? ENTRY_MERGED : 0);
+    if (class->undone)
+        return 0;
     apply_facts(parcel, scan, n, class->late || merged);
     if (merged)
-        return false;
+        return 0;
     if (class->retracts) {
-        apply_retraction(parcel, scan, n->at_s);
-        return false;
+        apply_retraction(parcel, scan, n);
+        return 0;
     }
     if (class->revives)
         parcel->flags &= (uint16_t)~PARCEL_TOMBSTONE;
     if (scan->code == SCAN_ATTEMPT_FAILED && parcel->attempts < UINT8_MAX)
         parcel->attempts++;
-    apply_measures(parcel, scan, n, class->late);
+    apply_measures(parcel, scan, class->late);
+    if (scan->code == SCAN_DECLARED)
+        applied |= apply_document(parcel, n->reason);
     apply_physical(parcel, scan, n->at_s);
     if (is_cross_border((enum scan_code)scan->code))
         parcel->flags |= PARCEL_CROSS_BORDER;
@@ -231,7 +271,9 @@ bool apply_scan(struct parcel *parcel, const struct scan *scan,
         apply_place(parcel, scan, n);
         apply_state(parcel, scan, n->at_s);
     }
-    return !arrived_before && (parcel->flags & PARCEL_ARRIVED);
+    if (!arrived_before && (parcel->flags & PARCEL_ARRIVED))
+        applied |= APPLIED_ARRIVED;
+    return applied;
 }
 
 /* ── How long a parcel is kept ────────────────────────────────────────────── */

@@ -18,10 +18,16 @@ struct noted apply_note(struct names *, const struct scan *);
 /* A parcel never seen, or its next life: everything but the number is new. */
 void apply_begin(struct parcel *, const struct scan *, uint16_t life);
 
-/* Puts an effective or merged scan into the parcel: history, counters, state.
- * Returns whether the parcel has just arrived (first DELIVERED or STATION_IN). */
-bool apply_scan(struct parcel *, const struct scan *, const struct classified *,
-                const struct noted *);
+enum applied {
+    APPLIED_ARRIVED = 1,        /* the parcel's first DELIVERED or STATION_IN                */
+    APPLIED_DOCUMENT_LOST = 2   /* it names one more than DOCUMENTS_MAX: not kept            */
+};
+
+/* Puts an effective or merged scan into the parcel: history, counters, state.  A retraction
+ * takes back what the history, or its own measures and document, say of its event.
+ * Returns a set of enum applied. */
+unsigned apply_scan(struct parcel *, const struct scan *, const struct classified *,
+                    const struct noted *);
 
 /* When to shrink a parcel that has ended, or forget one that is silent; Unix seconds, later
  * than clock_s.  Stored as DEADLINE_HOUSE. */

@@ -5,11 +5,14 @@
  * scan o + 3 would swallow its replay as a duplicate.  Dirty records are sorted by
  * bucket, so that one HSET writes all of a bucket's.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/check.h"
+#include "pipeline/log.h"
+#include "pipeline/metric.h"
 #include "stages/eta/model.h"
 #include "stages/kinds.h"
 #include "stages/outlet/mark.h"
@@ -107,8 +110,18 @@ void cut_index(struct partition *p, const char *key_suffix, const char *field,
 
 void cut_carrier_forget(struct partition *p, const struct parcel *parcel)
 {
-    if (parcel->carrier_number_length > 0)
-        cut_index(p, "carrier", parcel->carrier_number, parcel->carrier_number_length, NULL, 0);
+    char key[KEY_MAX];
+
+    if (parcel->carrier_number_length == 0)
+        return;
+    resp_command(&p->index, 6);
+    resp_text(&p->index, "EVAL");
+    resp_text(&p->index, REQUEST_FORGET);
+    resp_text(&p->index, "1");
+    resp_argument(&p->index, key, partition_key(p, key, "carrier"));
+    resp_argument(&p->index, parcel->carrier_number, parcel->carrier_number_length);
+    resp_argument(&p->index, parcel->number, parcel->number_length);
+    p->index_commands++;
 }
 
 static void bucket_suffix(char text[16], uint32_t bucket)
@@ -127,7 +140,7 @@ void cut_remove(struct partition *p, const struct parcel *parcel)
 
 static uint32_t put_names(struct partition *p, enum name_kind kind)
 {
-    name_id first = names_dirty_first(p->names, kind), last = names_count(p->names, kind);
+    name_id first = names_dirty_first(p->names, kind), last = names_last(p->names, kind);
     char key[KEY_MAX], field[16];
 
     if (first > last)
@@ -138,7 +151,7 @@ static uint32_t put_names(struct partition *p, enum name_kind kind)
     resp_text(&p->body, "HSET");
     resp_argument(&p->body, key, key_length);
     for (name_id id = first; id <= last; id++) {
-        int n = snprintf(field, sizeof field, "%c:%u", kind == NAME_PLACE ? 'p' : 's', id);
+        int n = snprintf(field, sizeof field, "%c:%u", kind == NAME_SERVICE ? 's' : 'p', id);
 
         resp_argument(&p->body, field, (size_t)n);
         resp_text(&p->body, names_text(p->names, kind, id));
@@ -387,8 +400,10 @@ bool cut_clean(const struct track *t, const struct partition *p)
 
 static uint32_t put_everything(struct track *t, struct partition *p)
 {
-    uint32_t commands = put_names(p, NAME_PLACE) + put_names(p, NAME_SERVICE);
+    uint32_t commands = 0;
 
+    for (enum name_kind kind = 0; kind < NAME_KINDS; kind++)
+        commands += put_names(p, kind);
     names_clean(p->names);
     put_alerts(t, p);
     buffer_add(&p->body, p->index.bytes, p->index.used);
@@ -397,6 +412,21 @@ static uint32_t put_everything(struct track *t, struct partition *p)
     p->index_commands = 0;
     commands += put_records(t, p);   /* after the index: one may have expired and come back */
     return commands + put_model(p);
+}
+
+/* Names that the dictionary had no number for since the last cut. */
+static void count_refused(const struct track *t, struct partition *p)
+{
+    uint64_t refused = names_refused(p->names);
+
+    if (refused == p->names_refused)
+        return;
+    if (p->names_refused == 0)
+        log_warning("track", "partition %" PRId32 ": its dictionary is full: new names of places, "
+                    "services or reasons stay unknown (names_refused_total counts them)",
+                    p->number);
+    metric_add(t->names_refused, refused - p->names_refused);
+    p->names_refused = refused;
 }
 
 static void cut_fill(struct track *t, struct partition *p, struct request *request)
@@ -411,6 +441,7 @@ static void cut_fill(struct track *t, struct partition *p, struct request *reque
         .kafka_ms = p->last_kafka_ms,
         .home = p->last_home,
     };
+    count_refused(t, p);
 #ifdef CANARY_late_serialise   /* planted: the records are of a later moment than the offset */
     if (p->phase == LIFE_RUNNING && p->position < p->high && p->position > p->mark.offset)
         request->mark.offset--, request->mark.home = -1;

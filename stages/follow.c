@@ -223,6 +223,19 @@ static void close_alerts(struct parcel *parcel, uint32_t at_s)
 
 /* ── One scan ─────────────────────────────────────────────────────────────── */
 
+/* What is unsent of a life goes on with the next one, and says of how many lives ago it is. */
+static void unsent_outlive(struct parcel *after, const struct parcel *before)
+{
+    after->unsent_count = before->unsent_count;
+    for (uint32_t i = 0; i < before->unsent_count; i++) {
+        struct alert *alert = &after->unsent[i];
+
+        *alert = before->unsent[i];
+        if (alert->flags <= UINT8_MAX - ALERT_LIFE_BEFORE)
+            alert->flags = (uint8_t)(alert->flags + ALERT_LIFE_BEFORE);
+    }
+}
+
 struct step {
     struct parcel     before, after;
     struct classified class;
@@ -248,9 +261,7 @@ static void step_begin(const struct track *t, struct partition *p, const struct 
     if (s->before.life != 0) {   /* the old life ends; what it has not told must still be told */
         close_alerts(&s->before, s->noted.at_s);
         cut_carrier_forget(p, &s->before);
-        s->after.unsent_count = s->before.unsent_count;
-        memcpy(s->after.unsent, s->before.unsent,
-               s->before.unsent_count * sizeof s->before.unsent[0]);
+        unsent_outlive(&s->after, &s->before);
         parcel_copy(&s->before, &s->after);
         return;
     }
@@ -324,8 +335,8 @@ static void step_effective(struct track *t, struct partition *p, const struct sc
     metric_add(t->effective, 1);
     metric_add(t->late, s->class.late);
     metric_add(t->lives, s->class.new_life || s->before.life == 0);
-    if (s->after.flags & PARCEL_TOMBSTONE)
-        return;   /* an afterthought to a parcel whose history is forgotten */
+    if ((s->after.flags & PARCEL_TOMBSTONE) || s->class.undone)
+        return;   /* an afterthought to a parcel whose history is forgotten; what never was */
     step_promise(t, p, scan, s);
     s->estimate = estimate_make(p->model, &s->after, clock_s);
     s->after.at_risk = estimate_at_risk(&s->after, &s->estimate);
@@ -361,12 +372,15 @@ bool follow_scan(struct track *t, struct partition *p, const struct scan *scan)
         return true;
     }
     step_begin(t, p, scan, &s);
-    s.arrived = apply_scan(&s.after, scan, &s.class, &s.noted);
+    unsigned applied = apply_scan(&s.after, scan, &s.class, &s.noted);
+
+    s.arrived = applied & APPLIED_ARRIVED;
+    metric_add(t->documents_lost, (applied & APPLIED_DOCUMENT_LOST) != 0);
     if (s.class.class == CLASS_MERGED)
         metric_add(t->merged, 1);
     else
         step_effective(t, p, scan, &s);
-    if (scan->carrier_number.length != 0)
+    if (scan->carrier_number.length != 0 && !(s.after.flags & PARCEL_TOMBSTONE))
         index_carrier(p, &s.before, &s.after);
     apply_house(&s.after, &t->retention, clock_of(p));
     parcel_store(p, scan->hash, &s.after);

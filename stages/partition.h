@@ -56,6 +56,7 @@ struct partition {
     struct table     *table;
     struct deadlines *deadlines;
     struct names     *names;
+    uint64_t          names_refused; /* of names; counted so far                            */
     struct model     *model;
     uint32_t due_s[DUE_MAX], due_hash32[DUE_MAX]; /* popped off the wheel: [next, count) wait */
     uint32_t due_next, due_count;

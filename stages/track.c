@@ -60,6 +60,14 @@ static const struct metric_info info_refused = {
     "alert_changes_refused_total", "Alerts not opened because their parcel has too many already.",
     METRIC_COUNTER};
 
+static const struct metric_info info_names_refused = {
+    "names_refused_total",
+    "Names of scans that a partition's dictionary of places, services or reasons has no room for.",
+    METRIC_COUNTER};
+static const struct metric_info info_documents_lost = {
+    "documents_lost_total", "Documents not kept because their parcel has named four others.",
+    METRIC_COUNTER};
+
 static void metrics_open(struct track *t)
 {
     char labels[32];
@@ -84,6 +92,8 @@ static void metrics_open(struct track *t)
     t->ahead = metric_open(&info_ahead, labels);
     t->loaded = metric_open(&info_loaded, labels);
     t->refused = metric_open(&info_refused, labels);
+    t->names_refused = metric_open(&info_names_refused, labels);
+    t->documents_lost = metric_open(&info_documents_lost, labels);
 }
 
 static void settings_read(struct track *t, const struct config *config)

@@ -36,7 +36,8 @@ struct track {
     uint32_t          cut_rows_size, cut_ends_size;
 
     struct metric *effective, *merged, *duplicates, *late, *lives, *alerts, *etas[ETA_REASONS],
-                  *suppressed, *superseded, *fired, *ahead, *loaded, *refused;
+                  *suppressed, *superseded, *fired, *ahead, *loaded, *refused,
+                  *names_refused, *documents_lost;
 };
 
 /* track.c: the passage that came first among those waiting, off the queue. */
@@ -88,7 +89,8 @@ bool cut_take(struct track *, struct partition *, uint64_t now_ns);
 /* A field of one of the partition's indexes is set (value) or gone (NULL) with the next cut. */
 void cut_index(struct partition *, const char *key_suffix, const char *field,
                size_t field_length, const void *value, size_t length);
-void cut_carrier_forget(struct partition *, const struct parcel *); /* its carrier's number */
+/* Its carrier's number leads to it no more; to another that has taken it over it still does. */
+void cut_carrier_forget(struct partition *, const struct parcel *);
 void cut_remove(struct partition *, const struct parcel *);   /* its record, and its carrier's */
 /* A request of this kind, or NULL: not now.  _begin: it uses the partition's one body. */
 struct batch *request_make(struct track *, struct partition *, enum request_kind);

@@ -117,11 +117,30 @@ static void member_origin(struct text_out *o, const struct origin *origin)
         member_number(o, MEMBER("offset"), origin->offset);
 }
 
+/* The life that this change belongs to. */
+static uint16_t alert_life(const struct parcel *parcel, const struct alert *alert)
+{
+    uint16_t before = alert->flags / ALERT_LIFE_BEFORE;
+
+    return parcel->life > before ? (uint16_t)(parcel->life - before) : 1;
+}
+
+/* Who has the parcel in this life; of a life that is over nobody knows any more. */
+static void who_members(struct text_out *o, const struct parcel *parcel,
+                        const struct names *names)
+{
+    member_name(o, MEMBER("carrier"), NAME_PLACE, names, parcel->carrier);
+    member_text(o, MEMBER("carrier_number"), parcel->carrier_number,
+                parcel->carrier_number_length);
+    member_name(o, MEMBER("service"), NAME_SERVICE, names, parcel->service);
+}
+
 static void alert_members(struct text_out *o, const struct parcel *parcel,
                           const struct names *names, const struct alert *alert,
                           const struct detector *detector)
 {
     char sentence[SENTENCE_MAX];
+    uint16_t life = alert_life(parcel, alert);
     size_t length = alert_sentence(alert, parcel, names, sentence, sizeof sentence);
 
     member_word(o, MEMBER("type"), detector->type);
@@ -129,14 +148,13 @@ static void alert_members(struct text_out *o, const struct parcel *parcel,
     member_word(o, MEMBER("state"), alert_state_name((enum alert_state)alert->state));
     member_number(o, MEMBER("sequence"), alert->sequence);
     member_text(o, MEMBER("parcel"), parcel->number, parcel->number_length);
-    member_number(o, MEMBER("life"), parcel->life);
-    member_name(o, MEMBER("carrier"), NAME_PLACE, names, parcel->carrier);
-    member_text(o, MEMBER("carrier_number"), parcel->carrier_number,
-                parcel->carrier_number_length);
-    member_name(o, MEMBER("service"), NAME_SERVICE, names, parcel->service);
+    member_number(o, MEMBER("life"), life);
+    if (life == parcel->life)
+        who_members(o, parcel, names);
     member_name(o, MEMBER("facility"), NAME_PLACE, names, alert->at);
     member_name(o, MEMBER("next"), NAME_PLACE, names, alert->expected);
-    member_text(o, MEMBER("courier"), parcel->courier, parcel->courier_length);
+    if (life == parcel->life)
+        member_text(o, MEMBER("courier"), parcel->courier, parcel->courier_length);
     member_time(o, MEMBER("opened_at"), alert->opened_s);
     member_time(o, MEMBER("at"), alert->at_s);
     member_time(o, MEMBER("deadline"), alert->deadline_s);

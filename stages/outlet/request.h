@@ -61,6 +61,11 @@ struct request {
     char      text[128];
 };
 
+/* The one script of a cut: key; field and value.  Deletes the field if it has this value. */
+#define REQUEST_FORGET                                                                          \
+    "return redis.call('HGET',KEYS[1],ARGV[1])==ARGV[2]"                                         \
+    " and redis.call('HDEL',KEYS[1],ARGV[1]) or 0"
+
 /* Frees the replies; the body stays track's. */
 void request_clear(struct request *);
 

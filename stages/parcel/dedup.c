@@ -1,7 +1,7 @@
 /* dedup.c - effective, merged or duplicate: the rules of order and sameness.
  *
  * Order is event time, never arrival; so a scan that arrives after its own retraction
- * moves no state either.
+ * counts for nothing either.
  */
 #include "stages/parcel/dedup.h"
 
@@ -33,7 +33,7 @@ struct classified dedup_classify(const struct parcel *p, const struct scan *scan
     if (same == SAME_EXACT || ((p->flags & PARCEL_TOMBSTONE) && at_s <= p->state_s))
         return (struct classified) {.class = CLASS_DUPLICATE};
     if (history_find(p, at_s, place, code, true) == SAME_EXACT)
-        return (struct classified) {.class = CLASS_EFFECTIVE, .late = true};
+        return (struct classified) {.class = CLASS_EFFECTIVE, .late = true, .undone = true};
     bool ended = state_terminal((enum parcel_state)p->state);
     bool after = ended && at_s > p->state_s;
 

@@ -17,7 +17,8 @@ enum scan_class {
 struct classified {
     uint8_t class;     /* enum scan_class                                                   */
     bool    late;      /* effective, but moves no state: older than it, after an end that it
-                          does not undo, or taken back before it arrived                    */
+                          does not undo, or `undone`                                      */
+    bool    undone;    /* taken back before it arrived: history only                         */
     bool    new_life;  /* PICKUP or LABEL after a terminal state: a new (number, life)        */
     bool    reused;    /* the new life began within 30 days of the old one's end             */
     bool    retracts;  /* takes an earlier event back                                       */

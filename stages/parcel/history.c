@@ -42,7 +42,7 @@ static bool stands(const struct parcel *p, int i)
     return !entry_retracts(p->history[i]) && !taken_back(p, i);
 }
 
-static bool counts(const struct parcel *p, int i)
+bool history_counts(const struct parcel *p, int i)
 {
     return stands(p, i) && !(entry_flags(p->history[i]) & ENTRY_MERGED);
 }
@@ -182,7 +182,7 @@ uint32_t history_revisits(const struct parcel *p, name_id place)
         enum scan_code code = entry_code(p->history[i]);
         name_id        here = entry_place(p->history[i]);
 
-        if (here == NAME_NONE || !code_table[code].physical || !counts(p, i))
+        if (here == NAME_NONE || !code_table[code].physical || !history_counts(p, i))
             continue;
         if (here != place) {
             left = true;
@@ -199,7 +199,7 @@ uint32_t history_revisits(const struct parcel *p, name_id place)
 uint64_t history_latest(const struct parcel *p, enum scan_code code)
 {
     for (int i = p->history_count - 1; i >= 0; i--)
-        if ((code == SCAN_NONE || entry_code(p->history[i]) == code) && counts(p, i))
+        if ((code == SCAN_NONE || entry_code(p->history[i]) == code) && history_counts(p, i))
             return p->history[i];
     return 0;
 }
@@ -207,7 +207,7 @@ uint64_t history_latest(const struct parcel *p, enum scan_code code)
 uint64_t history_earliest(const struct parcel *p, enum scan_code code)
 {
     for (int i = 0; i < p->history_count; i++)
-        if (entry_code(p->history[i]) == code && counts(p, i))
+        if (entry_code(p->history[i]) == code && history_counts(p, i))
             return p->history[i];
     return 0;
 }

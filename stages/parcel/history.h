@@ -29,9 +29,11 @@ enum sameness history_find(const struct parcel *, uint32_t at_s, name_id place,
  * DEPART of it or a physical scan at another place. */
 uint32_t history_revisits(const struct parcel *, name_id place);
 
-/* Latest entry with this code, or any (SCAN_NONE); 0 = none.  Merged ones do not count. */
+/* Entry i: something that happened, was not taken back, and is no near duplicate. */
+bool     history_counts(const struct parcel *, int i);
+/* Latest entry with this code, or any (SCAN_NONE), that counts; 0 = none. */
 uint64_t history_latest(const struct parcel *, enum scan_code);
-/* The earliest entry with this code; 0 = none. */
+/* The earliest one; 0 = none. */
 uint64_t history_earliest(const struct parcel *, enum scan_code);
 bool     history_has(const struct parcel *, enum scan_code);
 

@@ -13,7 +13,7 @@
 #include "pipeline/error.h"
 #include "stages/scan/word.h"
 
-enum { NAME_KINDS = 2, BLOCK_NAMES = 1024, BLOCKS_MAX = (NAMES_MAX + 1) / BLOCK_NAMES };
+enum { DICTIONARIES = 2, BLOCK_NAMES = 1024, BLOCKS_MAX = (NAMES_MAX + 1) / BLOCK_NAMES };
 enum { SLOTS_FIRST = 256, AREA_LENGTH = 3 };
 
 struct name {
@@ -31,16 +31,25 @@ struct slot {
 struct dictionary {
     struct slot *slots;
     uint32_t     slots_mask;
-    uint32_t     texts;                 /* texts known; fewer than highest while ids are put back */
-    name_id      id_max;                /* ids that may be given */
-    name_id      highest;
-    name_id      dirty_first;
+    uint32_t     texts;                 /* texts known */
     struct name *blocks[BLOCKS_MAX];
 };
 
+/* The numbers of one kind: [first, max], given up to highest. */
+struct numbers {
+    name_id first, max, highest, dirty_first;
+};
+
 struct names {
-    struct dictionary kinds[NAME_KINDS];
+    struct dictionary dictionaries[DICTIONARIES];   /* of places and reasons; of services */
+    struct numbers    numbers[NAME_KINDS];
     uint64_t          refused;
+};
+
+static const struct numbers numbers_at_first[NAME_KINDS] = {
+    [NAME_PLACE]   = {1, REASONS_FIRST - 1, 0, 1},
+    [NAME_SERVICE] = {1, SERVICES_MAX, 0, 1},
+    [NAME_REASON]  = {REASONS_FIRST, NAMES_MAX, REASONS_FIRST - 1, REASONS_FIRST},
 };
 
 static void *zeroed(size_t count, size_t bytes)
@@ -55,14 +64,13 @@ struct names *names_create(void)
 {
     struct names *names = zeroed(1, sizeof *names);
 
-    for (int kind = 0; kind < NAME_KINDS; kind++) {
-        struct dictionary *d = &names->kinds[kind];
+    for (int i = 0; i < DICTIONARIES; i++) {
+        struct dictionary *d = &names->dictionaries[i];
 
         d->slots = zeroed(SLOTS_FIRST, sizeof *d->slots);
         d->slots_mask = SLOTS_FIRST - 1;
-        d->id_max = kind == NAME_SERVICE ? (name_id)SERVICES_MAX : (name_id)NAMES_MAX;
-        d->dirty_first = 1;
     }
+    memcpy(names->numbers, numbers_at_first, sizeof names->numbers);
     return names;
 }
 
@@ -70,10 +78,10 @@ void names_destroy(struct names *names)
 {
     if (names == NULL)
         return;
-    for (int kind = 0; kind < NAME_KINDS; kind++) {
+    for (int i = 0; i < DICTIONARIES; i++) {
         for (int block = 0; block < BLOCKS_MAX; block++)
-            free(names->kinds[kind].blocks[block]);
-        free(names->kinds[kind].slots);
+            free(names->dictionaries[i].blocks[block]);
+        free(names->dictionaries[i].slots);
     }
     free(names);
 }
@@ -90,9 +98,22 @@ static inline uint32_t hash_of(uint64_t word, const char *text, size_t length)
     return (uint32_t)(word >> 32);
 }
 
+static const struct dictionary *dictionary_of(const struct names *names, enum name_kind kind)
+{
+    return &names->dictionaries[kind == NAME_SERVICE];
+}
+
 static struct name *name_at(const struct dictionary *d, name_id id)
 {
     return &d->blocks[id / BLOCK_NAMES][id % BLOCK_NAMES];
+}
+
+/* NULL: no text has this id. */
+static const struct name *known_at(const struct dictionary *d, name_id id)
+{
+    if (id > NAMES_MAX || d->blocks[id / BLOCK_NAMES] == NULL || name_at(d, id)->length == 0)
+        return NULL;
+    return name_at(d, id);
 }
 
 static uint32_t area_of(const char *text, size_t length)
@@ -145,8 +166,10 @@ static void grow(struct dictionary *d)
 }
 
 /* The text, not yet known, gets this id, not yet given. */
-static void add(struct dictionary *d, name_id id, const char *text, size_t length)
+static void add(struct names *names, enum name_kind kind, name_id id, const char *text,
+                size_t length)
 {
+    struct dictionary *d = &names->dictionaries[kind == NAME_SERVICE];
     const uint64_t word = word_of(text, length);
     const uint32_t hash32 = hash_of(word, text, length);
     struct name **block = &d->blocks[id / BLOCK_NAMES];
@@ -162,13 +185,13 @@ static void add(struct dictionary *d, name_id id, const char *text, size_t lengt
     memcpy(name->text, text, length);
     *find_slot(d, text, length) = (struct slot) {.word = word, .hash32 = hash32, .id = id};
     d->texts++;
-    if (id > d->highest)
-        d->highest = id;
+    if (id > names->numbers[kind].highest)
+        names->numbers[kind].highest = id;
 }
 
 name_id names_intern(struct names *names, enum name_kind kind, const char *text, size_t length)
 {
-    struct dictionary *d = &names->kinds[kind];
+    struct numbers *numbers = &names->numbers[kind];
 
     if (length == 0)
         return NAME_NONE;
@@ -176,16 +199,16 @@ name_id names_intern(struct names *names, enum name_kind kind, const char *text,
         names->refused++;
         return NAME_NONE;
     }
-    const struct slot *slot = find_slot(d, text, length);
+    name_id known = find_slot(dictionary_of(names, kind), text, length)->id;
 
-    if (slot->id != NAME_NONE)
-        return slot->id;
-    if (d->highest == d->id_max) {
+    if (known != NAME_NONE)
+        return known;
+    if (numbers->highest == numbers->max) {
         names->refused++;
         return NAME_NONE;
     }
-    add(d, d->highest + 1, text, length);
-    return d->highest;
+    add(names, kind, numbers->highest + 1, text, length);
+    return numbers->highest;
 }
 
 name_id names_find(const struct names *names, enum name_kind kind, const char *text,
@@ -193,30 +216,26 @@ name_id names_find(const struct names *names, enum name_kind kind, const char *t
 {
     if (length == 0 || length > NAME_LENGTH_MAX)
         return NAME_NONE;
-    return find_slot(&names->kinds[kind], text, length)->id;
+    return find_slot(dictionary_of(names, kind), text, length)->id;
 }
 
 const char *names_text(const struct names *names, enum name_kind kind, name_id id)
 {
-    const struct dictionary *d = &names->kinds[kind];
+    const struct name *name = known_at(dictionary_of(names, kind), id);
 
-    if (id == NAME_NONE || id > d->highest || d->blocks[id / BLOCK_NAMES] == NULL)
-        return "";
-    return name_at(d, id)->text;
+    return name != NULL ? name->text : "";
 }
 
 uint32_t names_area(const struct names *names, name_id id)
 {
-    const struct dictionary *d = &names->kinds[NAME_PLACE];
+    const struct name *name = known_at(dictionary_of(names, NAME_PLACE), id);
 
-    if (id == NAME_NONE || id > d->highest || d->blocks[id / BLOCK_NAMES] == NULL)
-        return 0;
-    return name_at(d, id)->area;
+    return name != NULL ? name->area : 0;
 }
 
-uint32_t names_count(const struct names *names, enum name_kind kind)
+name_id names_last(const struct names *names, enum name_kind kind)
 {
-    return names->kinds[kind].highest;
+    return names->numbers[kind].highest;
 }
 
 uint64_t names_refused(const struct names *names)
@@ -227,11 +246,13 @@ uint64_t names_refused(const struct names *names)
 int names_restore(struct names *names, enum name_kind kind, name_id id, const char *text,
                   size_t length)
 {
-    struct dictionary *d = &names->kinds[kind];
+    const struct dictionary *d = dictionary_of(names, kind);
+    name_id id_max = kind == NAME_SERVICE ? (name_id)SERVICES_MAX : (name_id)NAMES_MAX;
 
-    if (id == NAME_NONE || id > d->id_max || length == 0 || length > NAME_LENGTH_MAX)
-        return error_set("name %u of %zu bytes is none of a dictionary of %u", id, length,
-                         d->id_max);
+    if (id == NAME_NONE || id > id_max || length == 0 || length > NAME_LENGTH_MAX)
+        return error_set("name %u of %zu bytes is none of a dictionary of %u", id, length, id_max);
+    if (kind == NAME_PLACE && id >= REASONS_FIRST)
+        kind = NAME_REASON;
     const char *here = names_text(names, kind, id);
     name_id     known = find_slot(d, text, length)->id;
 
@@ -241,21 +262,22 @@ int names_restore(struct names *names, enum name_kind kind, name_id id, const ch
         return error_set("name \"%.*s\" is %u already, not %u", (int)length, text, known, id);
     if (*here != '\0')
         return error_set("name %u is \"%s\" already, not \"%.*s\"", id, here, (int)length, text);
-    bool clean = d->dirty_first > d->highest;
+    struct numbers *numbers = &names->numbers[kind];
+    bool clean = numbers->dirty_first > numbers->highest;
 
-    add(d, id, text, length);
+    add(names, kind, id, text, length);
     if (clean)
-        d->dirty_first = d->highest + 1;
+        numbers->dirty_first = numbers->highest + 1;
     return 0;
 }
 
 name_id names_dirty_first(const struct names *names, enum name_kind kind)
 {
-    return names->kinds[kind].dirty_first;
+    return names->numbers[kind].dirty_first;
 }
 
 void names_clean(struct names *names)
 {
     for (int kind = 0; kind < NAME_KINDS; kind++)
-        names->kinds[kind].dirty_first = names->kinds[kind].highest + 1;
+        names->numbers[kind].dirty_first = names->numbers[kind].highest + 1;
 }

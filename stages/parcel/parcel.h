@@ -46,7 +46,8 @@ enum { DEADLINE_HOUSE = 31 };
 
 enum severity { SEVERITY_INFO = 1, SEVERITY_WARNING, SEVERITY_CRITICAL };
 enum alert_state { ALERT_OPENED = 1, ALERT_UPDATED, ALERT_RESOLVED };
-enum alert_flags { ALERT_BY_DEADLINE = 1 /* every change of it goes by way of the state */ };
+enum alert_flags { ALERT_BY_DEADLINE = 1 /* every change of it goes by way of the state */,
+                   ALERT_LIFE_BEFORE = 2 /* × lives: an unsent change of a life that is over */ };
 
 /* An open (or within 10 min of its end re-openable) alert, or one unsent change of one. */
 struct alert {
@@ -110,11 +111,9 @@ static inline uint32_t entry_s(const struct parcel *p, uint64_t entry)
     return p->base_s + (uint32_t)(entry >> 37);
 }
 static inline name_id entry_place(uint64_t entry) { return (name_id)(entry >> 17) & NAMES_MAX; }
-static inline enum scan_code entry_code(uint64_t entry)
-{
-    return (enum scan_code)((entry >> 12) & 31);
-}
+static inline enum scan_code entry_code(uint64_t e) { return (enum scan_code)(e >> 12 & 31); }
 static inline bool entry_retracts(uint64_t entry) { return (entry >> 11) & 1; }
 static inline uint32_t entry_flags(uint64_t entry) { return (uint32_t)(entry & 2047); }
+
 
 #endif

@@ -10,7 +10,7 @@
 #include <strings.h>
 
 #include "pipeline/check.h"
-#include "stages/outlet/mark.h"
+#include "stages/outlet/request.h"
 #include "tests/sim/sim.h"
 
 enum { BINS = 1024 };
@@ -390,6 +390,23 @@ static void do_hdel(struct server *server, const struct argument *a, uint32_t co
     reply_number(reply, ':', dropped);
 }
 
+/* REQUEST_FORGET: the field goes if it has this value. */
+static void do_eval(struct server *server, const struct argument *a, struct reply *reply)
+{
+    char *key = copy_bytes(a[3].bytes, a[3].length);
+    struct entry **at = find(&server->now, key, a[4].bytes, a[4].length);
+    bool same = *at != NULL && (*at)->length == a[5].length &&
+                memcmp((*at)->value, a[5].bytes, a[5].length) == 0;
+
+    if (a[1].length != sizeof REQUEST_FORGET - 1 ||
+        memcmp(a[1].bytes, REQUEST_FORGET, a[1].length) != 0)
+        complain(SOUND, "a script the model does not know: %.*s", (int)a[1].length, a[1].bytes);
+    if (same)
+        drop(at);
+    free(key);
+    reply_number(reply, ':', same);
+}
+
 struct listing { struct reply body; long long elements; };
 
 static void list_field(void *self, const char *field, size_t field_length, const char *value,
@@ -445,7 +462,8 @@ static void do_unlink(struct server *server, const struct argument *a, uint32_t 
 static void execute(struct server *server, uint32_t who, const struct argument *a,
                     uint32_t count, bool in_exec, struct reply *reply)
 {
-    bool writes = is(a, "SET") || is(a, "HSET") || is(a, "HDEL") || is(a, "UNLINK");
+    bool writes = is(a, "SET") || is(a, "HSET") || is(a, "HDEL") || is(a, "UNLINK") ||
+                  is(a, "EVAL");
 
     if (writes && !in_exec)
         complain(FENCED, "%.*s outside MULTI", (int)a->length, a->bytes);
@@ -455,6 +473,8 @@ static void execute(struct server *server, uint32_t who, const struct argument *
         do_hset(server, a, count, reply);
     else if (is(a, "HDEL"))
         do_hdel(server, a, count, reply);
+    else if (is(a, "EVAL"))
+        do_eval(server, a, reply);
     else if (is(a, "UNLINK"))
         do_unlink(server, a, count, reply);
     else if (is(a, "HGETALL"))

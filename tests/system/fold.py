@@ -353,7 +353,10 @@ class Partition:
         code = scan["code"]
         if merged:
             entry = Entry(entry.at_s, entry.rank, entry.code, False, entry.place, True)
+        undone = not entry.retracts and parcel.taken_back(entry)    # before it came
         parcel.add(entry)
+        if undone:
+            return
         # What a scan says of the journey is kept; a late one knows no better.
         for name in ("origin", "carrier", "service", "carrier_number"):
             if scan.get(name) and (not getattr(parcel, name) or not late):
@@ -366,6 +369,9 @@ class Partition:
             return
         if entry.retracts:
             take_back(parcel)
+            for name in FACTS:
+                if name in scan and parcel.facts.get(name) == scan[name]:
+                    del parcel.facts[name]
             return
         for name in FACTS:
             if scan.get(name, "") != "" and (name not in parcel.facts or not late):

@@ -101,7 +101,8 @@ static void retractions(void **state)
     history_add(&p, START_S + 7200, 5, SCAN_DEPART, true, 0);
     c = classify(&p, START_S + 7200, 5, SCAN_DEPART, false);
     assert_int_equal(c.class, CLASS_EFFECTIVE);
-    assert_true(c.late);
+    assert_true(c.late && c.undone);
+    assert_false(classify(&p, START_S + 7201, 5, SCAN_DEPART, false).undone);
 
     /* What stands in for an event that was taken back is no near duplicate of it. */
     history_add(&p, START_S, 5, SCAN_ARRIVE, true, 0);
@@ -179,7 +180,7 @@ static struct classified expected(const struct parcel *p, uint32_t at_s, name_id
     } else if (retracts) {
         c.late = at_s < p->state_s;
     } else if (taken_back) {
-        c.late = true;
+        c.late = c.undone = true;
     } else if (end && at_s > p->state_s && (code == SCAN_LABEL || code == SCAN_PICKUP)) {
         c.new_life = true;
         c.reused = at_s <= p->state_s + 30 * DAY_S;

@@ -41,7 +41,7 @@ static void equals_an_array(void **state)
         assert_int_equal(id, ids[which] != 0 ? ids[which] : highest + 1);
         if (ids[which] == 0)
             ids[which] = ++highest;
-        assert_int_equal(names_count(names, NAME_PLACE), highest);
+        assert_int_equal(names_last(names, NAME_PLACE), highest);
     }
     for (uint32_t which = 0; which < TEXTS; which++) {
         char text[64];
@@ -50,26 +50,26 @@ static void equals_an_array(void **state)
         assert_string_equal(names_text(names, NAME_PLACE, ids[which]),
                             ids[which] == 0 ? "" : text);
     }
-    assert_int_equal(names_count(names, NAME_SERVICE), 0);
+    assert_int_equal(names_last(names, NAME_SERVICE), 0);
     assert_int_equal(names_refused(names), 0);
     free(ids);
     names_destroy(names);
 }
 
 /* Enough texts that some share their 32-bit hash (100 pairs expected). */
-static void a_million(void **state)
+static void all_places(void **state)
 {
     struct names *names = names_create();
 
     (void)state;
-    for (uint32_t which = 0; which < 1000000; which++) {
+    for (uint32_t which = 0; which < REASONS_FIRST - 1; which++) {
         char   text[64];
         size_t length = text_of(which, text);
 
         if (names_intern(names, NAME_PLACE, text, length) != which + 1)
             fail_msg("%.*s", (int)length, text);
     }
-    for (uint32_t which = 0; which < 1000000; which++) {
+    for (uint32_t which = 0; which < REASONS_FIRST - 1; which++) {
         char text[64];
 
         text[text_of(which, text)] = '\0';
@@ -116,6 +116,36 @@ static void full_dictionary_refuses(void **state)
     names_destroy(names);
 }
 
+/* Free text has its share, and takes nothing of the places'; what is there is one dictionary. */
+static void reasons_have_a_share(void **state)
+{
+    struct names *names = names_create();
+    char          text[64];
+
+    (void)state;
+    assert_int_equal(names_intern(names, NAME_PLACE, "HGH", 3), 1);
+    assert_int_equal(names_intern(names, NAME_REASON, "HGH", 3), 1);
+    for (uint32_t which = 0; which < REASONS_MAX + 10; which++)
+        assert_int_equal(names_intern(names, NAME_REASON, text, text_of(which, text)),
+                         which < REASONS_MAX ? REASONS_FIRST + which : NAME_NONE);
+    assert_int_equal(names_refused(names), 10);
+    assert_int_equal(names_last(names, NAME_REASON), NAMES_MAX);
+    assert_int_equal(names_last(names, NAME_PLACE), 1);
+    assert_int_equal(names_intern(names, NAME_PLACE, "PVG", 3), 2);
+    assert_int_equal(names_refused(names), 10);
+    assert_int_equal(names_find(names, NAME_PLACE, text, text_of(7, text)), REASONS_FIRST + 7);
+    assert_string_equal(names_text(names, NAME_PLACE, REASONS_FIRST), "0");
+    names_destroy(names);
+
+    names = names_create();   /* what comes back as a place, by its number, counts where it was */
+    assert_int_equal(names_restore(names, NAME_PLACE, REASONS_FIRST + 4, "strike", 6), 0);
+    assert_int_equal(names_dirty_first(names, NAME_REASON), REASONS_FIRST + 5);
+    assert_int_equal(names_intern(names, NAME_PLACE, "HGH", 3), 1);
+    assert_int_equal(names_intern(names, NAME_REASON, "rain", 4), REASONS_FIRST + 5);
+    assert_int_equal(names_dirty_first(names, NAME_REASON), REASONS_FIRST + 5);
+    names_destroy(names);
+}
+
 static void restored_in_any_order(void **state)
 {
     struct names *names = names_create();
@@ -137,7 +167,7 @@ static void restored_in_any_order(void **state)
 
         assert_int_equal(names_restore(names, NAME_PLACE, order[i] + 1, text, length), 0);
         assert_int_equal(names_dirty_first(names, NAME_PLACE),
-                         names_count(names, NAME_PLACE) + 1);
+                         names_last(names, NAME_PLACE) + 1);
     }
     for (uint32_t which = 0; which < 3000; which++) {
         size_t length = text_of(which, text);
@@ -164,9 +194,11 @@ static void contradictions_are_refused(void **state)
     assert_int_equal(names_restore(names, NAME_PLACE, NAMES_MAX + 1u, "CAN", 3), -1);
     assert_int_equal(names_restore(names, NAME_SERVICE, 256, "CAN", 3), -1);
     assert_int_equal(names_restore(names, NAME_PLACE, 7, "", 0), -1);
-    assert_int_equal(names_restore(names, NAME_PLACE, NAMES_MAX, "CAN", 3), 0);
-    assert_int_equal(names_count(names, NAME_PLACE), NAMES_MAX);
+    assert_int_equal(names_restore(names, NAME_PLACE, REASONS_FIRST - 1, "CAN", 3), 0);
+    assert_int_equal(names_last(names, NAME_PLACE), REASONS_FIRST - 1);
     assert_int_equal(names_intern(names, NAME_PLACE, "SZX", 3), NAME_NONE);
+    assert_int_equal(names_restore(names, NAME_PLACE, NAMES_MAX, "SZX", 3), 0);
+    assert_int_equal(names_intern(names, NAME_REASON, "strike", 6), NAME_NONE);
     names_destroy(names);
 }
 
@@ -181,9 +213,9 @@ static void dirty_since_clean(void **state)
     names_clean(names);
     assert_int_equal(names_dirty_first(names, NAME_PLACE), 2);
     names_intern(names, NAME_PLACE, "A", 1);
-    assert_int_equal(names_count(names, NAME_PLACE), 1);
+    assert_int_equal(names_last(names, NAME_PLACE), 1);
     names_intern(names, NAME_PLACE, "B", 1);
-    assert_int_equal(names_count(names, NAME_PLACE), 2);
+    assert_int_equal(names_last(names, NAME_PLACE), 2);
     assert_int_equal(names_dirty_first(names, NAME_PLACE), 2);
     assert_int_equal(names_dirty_first(names, NAME_SERVICE), 1);
     assert_int_equal(names_restore(names, NAME_PLACE, 9, "C", 1), 0);
@@ -219,9 +251,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_an_array),
-        cmocka_unit_test(a_million),
+        cmocka_unit_test(all_places),
         cmocka_unit_test(what_is_no_name),
         cmocka_unit_test(full_dictionary_refuses),
+        cmocka_unit_test(reasons_have_a_share),
         cmocka_unit_test(restored_in_any_order),
         cmocka_unit_test(contradictions_are_refused),
         cmocka_unit_test(dirty_since_clean),

@@ -61,7 +61,7 @@ static bool put(const char *code, const char *place, int at_s, const char *more)
     if (parcel.life == 0)
         apply_begin(&parcel, &scan, 1);
     assert_int_not_equal(class.class, CLASS_DUPLICATE);
-    return apply_scan(&parcel, &scan, &class, &noted);
+    return apply_scan(&parcel, &scan, &class, &noted) & APPLIED_ARRIVED;
 }
 
 static name_id place(const char *name)
@@ -285,6 +285,58 @@ static void taken_back(void **state)
     assert_true(put("DELIVERED", "PVG", 400, ""));     /* arriving anew counts anew */
 }
 
+/* What comes after its own retraction is in the history, and counts for nothing. */
+static void undone(void **state)
+{
+    static const struct { const char *code, *more; } events[] = {
+        {"ATTEMPT_FAILED", ""}, {"DELIVERED", ",\"courier\":\"K7\",\"declared_g\":9"},
+        {"RETURN_START", ",\"dest\":\"CAN\""}, {"EXPORT_IN", ",\"weight_g\":7,\"carrier\":\"SF\""},
+        {"DECLARED", ",\"reason\":\"cn23\""}};
+    struct parcel before;
+    char more[96];
+
+    (void)state;
+    (void)put("PICKUP", "HGH", 0, "");
+    before = parcel;
+    for (int i = 0; i < 5; i++) {
+        (void)snprintf(more, sizeof more, "%s,\"retracts\":true", events[i].more);
+        (void)put(events[i].code, "PVG", 1000 * (i + 1), more);
+    }
+    before.dest = parcel.dest;   /* of the journey retractions say what they know */
+    before.carrier = parcel.carrier;
+    for (int i = 0; i < 5; i++)
+        assert_false(put(events[i].code, "PVG", 1000 * (i + 1), events[i].more));
+    assert_int_equal(parcel.history_count, 11);
+    before.history_count = parcel.history_count;
+    assert_memory_equal(&parcel, &before, offsetof(struct parcel, history));
+}
+
+/* A retraction takes back what its event had measured, and the document it had named. */
+static void measures_taken_back(void **state)
+{
+    const char *more = ",\"weight_g\":1200,\"declared_g\":900,\"dest_lat\":-1.5,\"dest_lon\":2.5,"
+                       "\"lat\":31.1,\"lon\":121.8,\"courier\":\"K7\"";
+    char retracts[160];
+
+    (void)state;
+    (void)put("PICKUP", "HGH", 0, "");
+    (void)put("ARRIVE", "PVG", 1000, more);
+    (void)put("DECLARED", "", 2000, ",\"reason\":\"invoice\"");
+    (void)put("DECLARED", "", 3000, ",\"reason\":\"cn23\"");
+    (void)put("SORT", "HGH", 0, ",\"weight_g\":7,\"retracts\":true");   /* not what is known */
+    assert_int_equal(parcel.weight_g, 1200);
+    (void)snprintf(retracts, sizeof retracts, "%s,\"retracts\":true", more);
+    (void)put("ARRIVE", "PVG", 1000, retracts);
+    assert_int_equal(parcel.facts, FACT_DOCUMENTS);
+    assert_int_equal(parcel.courier_length, 0);
+    assert_int_equal(parcel.physical_s, T0);
+    (void)put("DECLARED", "", 2000, ",\"reason\":\"invoice\",\"retracts\":true");
+    assert_int_equal(parcel.documents_count, 1);
+    assert_int_equal(parcel.documents[0], place("cn23"));
+    (void)put("DECLARED", "", 3000, ",\"reason\":\"cn23\",\"retracts\":true");
+    assert_true(parcel.documents_count == 0 && parcel.facts == 0);
+}
+
 /* Of a tombstone only what it still says can be taken back. */
 static void tombstone_taken_back(void **state)
 {
@@ -350,7 +402,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(begins), TEST(notes), TEST(moves), TEST(next_place), TEST(late), TEST(facts),
         TEST(facts_are_kept_where_given), TEST(documents_are_named_once),
-        TEST(merged), TEST(flags), TEST(taken_back), TEST(tombstone_taken_back), TEST(revived),
+        TEST(merged), TEST(flags), TEST(taken_back), TEST(undone), TEST(measures_taken_back),
+        TEST(tombstone_taken_back), TEST(revived),
         TEST(housekeeping),
     };
 

@@ -1,5 +1,5 @@
-/* track_redis.h - a small Redis for the tests of track: keys, fields, values, and the three
- * commands on hashes that it is asked, and GET, as RESP. */
+/* track_redis.h - a small Redis for the tests of track: keys, fields, values, and what it is
+ * asked of them, as RESP. */
 #ifndef TESTS_UNIT_TRACK_REDIS_H
 #define TESTS_UNIT_TRACK_REDIS_H
 
@@ -11,6 +11,7 @@
 #include <hiredis/hiredis.h>
 
 #include "stages/outlet/buffer.h"
+#include "stages/outlet/request.h"
 
 #ifndef BENCH_ENTRIES
 #define BENCH_ENTRIES 4096
@@ -100,12 +101,32 @@ static bool command_is(const struct command *command, const char *verb)
            memcmp(command->at[0], verb, command->length[0]) == 0;
 }
 
+/* REQUEST_FORGET, the one script there is. */
+static void entry_forget(const struct command *command)
+{
+    char key[64], field[64];
+
+    assert_int_equal(command->count, 6);
+    assert_memory_equal(command->at[1], REQUEST_FORGET, sizeof REQUEST_FORGET - 1);
+    (void)snprintf(key, sizeof key, "%.*s", (int)command->length[3], command->at[3]);
+    (void)snprintf(field, sizeof field, "%.*s", (int)command->length[4], command->at[4]);
+    struct entry *entry = entry_find(key, field);
+
+    if (entry != NULL && entry->length == command->length[5] &&
+        memcmp(entry->value, command->at[5], entry->length) == 0)
+        entry->used = false;
+}
+
 static void command_run(const struct command *command)
 {
     char field[64];
 
     if (command_is(command, "UNLINK")) {
         entries_unlink(command->key);
+        return;
+    }
+    if (command_is(command, "EVAL")) {
+        entry_forget(command);
         return;
     }
     bool set = command_is(command, "HSET");

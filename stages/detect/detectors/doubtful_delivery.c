@@ -36,7 +36,7 @@ static bool was_never_out(const struct parcel *p)
     const uint32_t out = ON(OUT_FOR_DELIVERY) | ON(STATION_IN) | ON(PICKUP) | ON(ATTEMPT_FAILED);
 
     for (int i = 0; i < p->history_count; i++)
-        if (out >> entry_code(p->history[i]) & 1 && !entry_retracts(p->history[i]))
+        if (out >> entry_code(p->history[i]) & 1 && history_counts(p, i))
             return false;
     return p->history_count > 0 && p->history_count < HISTORY_MAX
         && !(p->flags & PARCEL_PARTIAL);

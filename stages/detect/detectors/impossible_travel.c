@@ -43,7 +43,7 @@ static struct seen seen_at(const struct sighting *s, name_id place, bool device,
 static name_id place_before(const struct parcel *p)
 {
     for (int i = p->history_count - 1; i >= 0; i--)
-        if (code_table[entry_code(p->history[i])].physical && !entry_retracts(p->history[i]))
+        if (code_table[entry_code(p->history[i])].physical && history_counts(p, i))
             return entry_place(p->history[i]);
     return NAME_NONE;
 }

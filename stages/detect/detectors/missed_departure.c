@@ -40,7 +40,7 @@ static uint32_t arrived_s(const struct parcel *p)
     for (int i = p->history_count - 1; i >= 0; i--) {
         enum scan_code code = entry_code(p->history[i]);
 
-        if (!code_table[code].physical || entry_retracts(p->history[i]))
+        if (!code_table[code].physical || !history_counts(p, i))
             continue;
         if (entry_place(p->history[i]) != p->at || !is_waiting((uint8_t)code))
             break;
