@@ -56,18 +56,6 @@ static void state_destroy(struct partition *p)
     alert_queue_free(&p->alerts);
 }
 
-/* Where a claim begins that finds no mark. */
-static int64_t first_offset(const struct passage *order)
-{
-    switch ((enum group_kind)order->group) {
-    case GROUP_OURS:
-    case GROUP_OURS_CHANGED:
-        return order->low;            /* there was a view, and it is lost: from the start */
-    default:
-        return order->group_offset >= 0 ? order->group_offset : order->low;
-    }
-}
-
 int own_begin(struct track *t, struct batch *order)
 {
     const struct passage *facts = order->head;
@@ -85,7 +73,7 @@ int own_begin(struct track *t, struct batch *order)
     }
     struct request *request = batch->head;
 
-    request->first_offset = first_offset(facts);
+    request->first_offset = facts->first;
     request->partitions = (uint32_t)facts->partitions;
     request->buckets = t->buckets;
     p->order = order;

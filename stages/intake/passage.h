@@ -36,10 +36,10 @@ enum passage_answer {
 /* What the group's commit found at assignment is. */
 enum group_kind {
     GROUP_NONE,         /* no commit                                                        */
-    GROUP_START,        /* metadata "peakline start": where a first start begins             */
+    GROUP_START,        /* metadata "peakline start": where a first start began              */
     GROUP_OURS,         /* "peakline <epoch> <hash>", our configuration's hash: suppresses   */
     GROUP_OURS_CHANGED, /* the same with another hash: suppresses nothing                    */
-    GROUP_FOREIGN       /* anything else: a person's reset; suppresses nothing               */
+    GROUP_FOREIGN       /* anything else, a person's reset: suppresses nothing, says nothing   */
 };
 
 struct passage {
@@ -49,7 +49,7 @@ struct passage {
 
     /* facts, source → track */
     int32_t  partitions;       /* of the topic: a key's home is home % partitions          */
-    int64_t  group_offset;     /* ASSIGN: the group's commit, -1 = none                     */
+    int64_t  first;            /* ASSIGN: where a claim begins that finds no mark            */
     int64_t  low, high;        /* ASSIGN, PULSE: the log's ends as last known; -1 = unknown  */
     int64_t  complete_ms;      /* PULSE: all records before this wall time have been read
                                   (idle advance); 0 = unknown                               */

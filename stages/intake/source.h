@@ -57,6 +57,7 @@ struct seat {
     uint64_t fed_ns, placed_ns, ends_ns, pulse_ns;
 
     int64_t  group_offset;      /* the commit found, or made at a first start               */
+    int64_t  first;             /* where the claim begins if there is no mark               */
     char     metadata[96];
     int64_t  low, high;         /* the log's ends, and when they were asked for               */
     int64_t  ends_sent_ms;

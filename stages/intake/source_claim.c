@@ -134,13 +134,30 @@ static enum group_kind group_parse(const char *metadata, uint64_t config_hash)
                                                                     : GROUP_OURS_CHANGED;
 }
 
-static int64_t first_offset(const struct source *source, const struct consumer_event *event)
+/* kafka.start, in this log. */
+static int64_t start_offset(const struct source *source, const struct consumer_event *event)
 {
     if (source->start.kind == START_EARLIEST)
         return event->low;
     if (source->start.kind == START_TIME && event->start >= 0)
         return event->start;
     return event->high;
+}
+
+/* Where a claim begins that finds no mark.  A checkpoint's commit means that there was a view,
+ * and it is lost; a first start's says where that began; whatever else stands there, a person's
+ * reset, is no word of ours: it is a first start. */
+static int64_t first_offset(const struct source *source, const struct seat *seat,
+                            const struct consumer_event *event)
+{
+    switch ((enum group_kind)seat->group) {
+    case GROUP_OURS: case GROUP_OURS_CHANGED:
+        return event->low;
+    case GROUP_START:
+        return seat->group_offset;
+    default:
+        return start_offset(source, event);
+    }
 }
 
 static void commit_again(struct source *source, struct seat *seat, uint64_t now_ns)
@@ -161,12 +178,13 @@ static void group_found(struct source *source, struct seat *seat,
         if (seat->group == GROUP_OURS && rulebook_reloaded())
             seat->group = GROUP_OURS_CHANGED;
     } else {
-        seat->group_offset = first_offset(source, event);
+        seat->group_offset = start_offset(source, event);
         (void)snprintf(seat->metadata, sizeof seat->metadata, "peakline start");
         seat->group = GROUP_START;
         log_info(ROOM, "partition %" PRId32 ": a first start, at offset %" PRId64,
                  seat->partition, seat->group_offset);
     }
+    seat->first = first_offset(source, seat, event);
     commit_again(source, seat, now_ns);
 }
 

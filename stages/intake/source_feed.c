@@ -46,7 +46,7 @@ static struct batch *take(struct source *source, const struct seat *seat, uint32
     batch->offset_first = batch->offset_next = seat->next;
     passage->event = (uint8_t)event;
     passage->group = seat->group;
-    passage->group_offset = seat->group_offset;
+    passage->first = seat->first;
     passage->partitions = source->count;
     passage->low = seat->low;
     passage->high = seat->high;

@@ -391,14 +391,6 @@ void broker_reset(struct broker *b)
     }
 }
 
-bool broker_is_reset(const struct broker *b)
-{
-    for (int p = 0; p < PARTITIONS; p++)
-        if (b->committed[p].offset >= 0 && b->committed[p].metadata[0] == '\0')
-            return true;
-    return false;
-}
-
 static void port_release(void *self, struct raw *raws, size_t count)
 {
     struct member *m = self;

@@ -185,7 +185,6 @@ int            broker_holder(const struct broker *, int32_t partition);  /* -1 =
 int64_t        broker_committed(const struct broker *, int32_t partition);
 /* A person's hand on the group, while nobody is in it. */
 void           broker_reset(struct broker *);
-bool           broker_is_reset(const struct broker *);   /* and nobody has committed since */
 /* What was told; `heard` is called at each arrival, `commits` before each commit is taken,
  * `resent` when somebody believes that a message has not arrived. */
 uint32_t       broker_told(const struct broker *);

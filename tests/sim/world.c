@@ -197,21 +197,10 @@ static const char *mark_key(int32_t partition)
     return key;
 }
 
-static bool view_is_whole(void)
-{
-    size_t length;
-
-    for (int32_t p = 0; p < PARTITIONS; p++)
-        if (server_get(here->server, mark_key(p), "", &length) == NULL)
-            return false;
-    return true;
-}
-
-/* Kafka's tools take a group that nobody is in.  Where Redis has no mark, the person's offset is
- * where the view begins: that one may lose records, as it was told to. */
+/* Kafka's tools take a group that nobody is in. */
 static bool reset(void)
 {
-    if (!view_is_whole() || !crash_all())
+    if (!crash_all())
         return false;
     broker_reset(here->broker);
     return true;
@@ -250,19 +239,17 @@ static void jump_clock(void)
                                   : (int64_t)dice_roll(dice, FORTH_MS_MAX);
 }
 
-/* What may happen to all of it at once, each with its chance at every step.  Redis loses nothing
- * while a person's offset stands in the group: see reset(). */
+/* What may happen to all of it at once, each with its chance at every step. */
 static void misfortune(void)
 {
     struct dice *dice = &here->dice;
-    bool reset_stands = broker_is_reset(here->broker);
     bool loading = here->now_ns - here->claimed_ns < LOADING_NS;   /* a bad moment */
 
     if (dice_chance(dice, 300))
         server_snapshot(here->server);
-    if (!reset_stands && dice_fault(dice, FAULT_FAILOVER, loading ? 4000 : 120))
+    if (dice_fault(dice, FAULT_FAILOVER, loading ? 4000 : 120))
         dice->happened[FAULT_FAILOVER] -= !server_failover(here->server);
-    if (!reset_stands && dice_fault(dice, FAULT_FLUSH, 50))
+    if (dice_fault(dice, FAULT_FLUSH, 50))
         server_flush(here->server);
     if (dice_fault(dice, FAULT_EVICT, 60))
         dice->happened[FAULT_EVICT] -= !evict();

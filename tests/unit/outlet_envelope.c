@@ -449,7 +449,8 @@ static void too_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(alert_value), TEST(alert_without), TEST(alert_headers), TEST(traced), TEST(every_sentence),
+        TEST(alert_value), TEST(alert_without), TEST(alert_headers), TEST(traced),
+        TEST(every_sentence),
         TEST(escaped), TEST(a_batch), TEST(capacity), TEST(eta), TEST(eta_arrived),
         TEST(progress), cmocka_unit_test(numbers),
         cmocka_unit_test(times), cmocka_unit_test(too_long),

@@ -392,7 +392,7 @@ static inline struct passage *begin(int32_t partition, enum passage_event event)
     batch->assignment = bench.assignment[partition];
     batch->offset_first = batch->offset_next = bench.offset[partition];
     *passage = (struct passage){.event = (uint8_t)event, .partitions = PARTITIONS,
-                                .group_offset = -1, .high = -1,
+                                .high = -1,
                                 .settled = bench.offset[partition]};
     bench.next = batch;
     return passage;
@@ -441,14 +441,13 @@ static inline void order(int32_t partition, enum passage_event event)
 }
 
 /* A partition is given and claimed, at the end of which it runs. */
-static inline void assign(int32_t partition, enum group_kind group, int64_t group_offset)
+static inline void assign(int32_t partition, enum group_kind group, int64_t first)
 {
     bench.assignment[partition]++;
     struct passage *passage = begin(partition, PASSAGE_ASSIGN);
 
     passage->group = (uint8_t)group;
-    passage->group_offset = group_offset;
-    passage->high = group_offset;
+    passage->first = passage->high = first;
     emit();
     if (gate.marks[partition].there)
         bench.offset[partition] = gate.marks[partition].mark.offset;

@@ -56,12 +56,13 @@ static void first_claim(void **state)
     assert_int_equal(board[1].stored, 40);
 }
 
-/* Where a claim begins that finds no mark: a checkpoint's commit means that a view is lost. */
+/* A claim that finds no mark begins where the source says; a checkpoint's commit means that a
+ * view is lost. */
 static void lost_views(void **state)
 {
-    static const struct { enum group_kind group; int64_t offset, first; bool partial; } cases[] = {
-        {GROUP_START, 40, 40, false}, {GROUP_FOREIGN, 40, 40, false}, {GROUP_OURS, 40, 5, true},
-        {GROUP_OURS_CHANGED, 40, 5, true}, {GROUP_NONE, -1, 5, false}};
+    static const struct { enum group_kind group; int64_t first; bool partial; } cases[] = {
+        {GROUP_START, 40, false}, {GROUP_FOREIGN, 60, false}, {GROUP_OURS, 5, true},
+        {GROUP_OURS_CHANGED, 5, true}, {GROUP_NONE, 5, false}};
     struct parcel parcel;
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -70,7 +71,7 @@ static void lost_views(void **state)
         struct passage *passage = begin(1, PASSAGE_ASSIGN);
 
         passage->group = (uint8_t)cases[i].group;
-        passage->group_offset = cases[i].offset;
+        passage->first = cases[i].first;
         passage->low = 5;
         emit();
         assert_int_equal(last_asked(REQUEST_CLAIM)->first_offset, cases[i].first);
@@ -182,7 +183,7 @@ static void missing_buckets(void **state)
     struct passage *passage = begin(1, PASSAGE_ASSIGN);
 
     passage->group = GROUP_OURS;
-    passage->group_offset = 45;
+    passage->first = 45;
     passage->low = 12;
     emit();
     const struct request *cut = last_asked(REQUEST_CUT);
