@@ -20,9 +20,10 @@ int env_expand(const char *text, char *result, size_t size);
 uint64_t env_random(void);
 void     env_seed(uint64_t seed);
 
-/* Resident set of this process and the memory limit it lives under (cgroup or machine).
- * thread: any. */
+/* Resident set of this process, or what env_resident_put put in place (0 = back); and the
+ * memory limit it lives under (cgroup or machine).  thread: any. */
 int64_t env_resident_bytes(void);
+void    env_resident_put(int64_t bytes);
 int64_t env_memory_bytes_max(void);
 
 #endif

@@ -9,6 +9,7 @@ enum { STUCK_MS = 30000 };
 
 struct board_row board[BOARD_PARTITIONS_MAX];
 _Atomic int board_partitions;
+_Atomic(const char *) board_held;
 
 const char *phase_name(enum phase phase)
 {
@@ -40,9 +41,9 @@ int board_healthy(int32_t partition, int64_t wall_ms, const char **why)
     struct board_row *row = &board[partition];
     enum phase phase = (enum phase)row->phase;
 
-    const char *waits = row->waits;
+    const char *waits = row->waits, *held = board_held;
 
-    *why = row->why != NULL ? row->why : waits;
+    *why = row->why != NULL ? row->why : held != NULL ? held : waits;
     if (phase == PHASE_NONE)
         return 1;
     if (phase == PHASE_STOPPED)

@@ -36,6 +36,7 @@ struct board_row {
 
 extern struct board_row board[BOARD_PARTITIONS_MAX];
 extern _Atomic int board_partitions;   /* of the scan topic; 0 = not known yet */
+extern _Atomic(const char *) board_held; /* what holds all of them up, static; source_kafka */
 
 const char *phase_name(enum phase);   /* "running" */
 

@@ -17,6 +17,7 @@
 #include "pipeline/error.h"
 #include "pipeline/log.h"
 #include "stages/command/control.h"
+#include "stages/detect/rulebook.h"
 #include "stages/serve/library.h"
 #include "stages/serve/view.h"
 
@@ -27,10 +28,9 @@ static struct {
     struct view        *view;
     int                 listener;      /* control socket, -1 = none                           */
     const char         *path;
-    pthread_t           thread;
+    pthread_t           thread, library; /* what may wait for Redis has its own           */
     _Atomic bool        ending;
-    bool                library_there, library_told, stopping_told;
-    unsigned            turns;
+    bool                ready_told, stopping_told;
 } attend = {.listener = -1};
 
 void attend_notify(const char *line)
@@ -55,42 +55,51 @@ void attend_notify(const char *line)
 }
 
 /* Until Redis has it; said once while it can't be had. */
-static void turn_library(void)
+static void *library_thread(void *self)
 {
-    if (attend.library_there || attend.turns % LIBRARY_TURNS != 0)
-        return;
-    int version = library_load(attend.view);
+    int version = 0;
 
-    attend.library_there = version > 0;
-    if (attend.library_there)
-        log_info("attend", "Redis has the function library peakline, version %d", version);
-    else if (!attend.library_told)
-        log_warning("attend", "the function library peakline is not in Redis yet (readers by "
-                    "FCALL_RO need it, nothing else does): %s", error_text());
-    attend.library_told = true;
-    error_clear();
+    for (unsigned turns = 0; version <= 0 && !attend.ending; turns++) {
+        if (turns % LIBRARY_TURNS != 0) {
+            (void)poll(NULL, 0, TURN_MS);
+            continue;
+        }
+        version = library_load(attend.view);
+        if (version > 0)
+            log_info("attend", "Redis has the function library peakline, version %d", version);
+        else if (turns == 0)
+            log_warning("attend", "the function library peakline is not in Redis yet (readers by "
+                        "FCALL_RO need it, nothing else does): %s", error_text());
+        error_clear();
+    }
+    return self;
 }
 
-/* A pipeline that is stuck is not alive: systemd's watchdog then starts it anew. */
+/* Ready is a pipeline whose runners turn.  One that is stuck is not alive: systemd's watchdog
+ * then starts it anew. */
 static void turn_systemd(void)
 {
+    bool healthy = attend.hooks.healthy(attend.hooks.self);
+
+    if (healthy && !attend.ready_told) {
+        attend.ready_told = true;
+        attend_notify("READY=1");
+    }
     if (!attend.stopping_told && attend.hooks.stopping(attend.hooks.self)) {
         attend.stopping_told = true;
         attend_notify("STOPPING=1");
     }
-    if (attend.hooks.healthy(attend.hooks.self) || attend.stopping_told)
+    if (healthy || attend.stopping_told)
         attend_notify("WATCHDOG=1");
 }
 
 static void *attend_thread(void *self)
 {
-    attend_notify("READY=1");
     while (!attend.ending) {
         struct pollfd listening = {.fd = attend.listener, .events = POLLIN};
 
-        turn_library();
         turn_systemd();
-        attend.turns++;
+        (void)rulebook_sweep();
         if (poll(&listening, 1, TURN_MS) > 0)
             control_answer(attend.listener);
     }
@@ -111,11 +120,11 @@ int attend_start(const struct config *config, const struct attend_hooks *hooks)
         control_close(attend.listener, attend.path);
         return -1;
     }
-    attend.ending = attend.library_there = attend.library_told = attend.stopping_told = false;
-    attend.turns = 0;
+    attend.ending = attend.ready_told = attend.stopping_told = false;
     sigfillset(&all);
     CHECK(pthread_sigmask(SIG_BLOCK, &all, &before) == 0); /* signals are the others' */
     CHECK(pthread_create(&attend.thread, NULL, attend_thread, NULL) == 0);
+    CHECK(pthread_create(&attend.library, NULL, library_thread, NULL) == 0);
     CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
     return 0;
 }
@@ -124,6 +133,7 @@ void attend_stop(void)
 {
     attend.ending = true;
     CHECK(pthread_join(attend.thread, NULL) == 0);
+    CHECK(pthread_join(attend.library, NULL) == 0);
     control_close(attend.listener, attend.path);
     attend.listener = -1;
     view_close(attend.view);

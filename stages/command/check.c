@@ -2,6 +2,7 @@
 #include "stages/command/check.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,6 +138,11 @@ static int check(const struct config *config, bool connect, int64_t partitions, 
     code = r.failures > failures ? EX_CONFIG : code;
     if (json)
         write_report(&r);
+    else if (r.failures > 0)
+        (void)printf("\n%" PRId64 " FAILED: see above what to do\n", (int64_t)r.failures);
+    else
+        (void)printf("\nnothing found that stands against `peakline run`%s\n",
+                     connect ? "" : "; --connect asks the servers, too");
     buffer_free(&r.costs);
     buffer_free(&r.out);
     return code;

@@ -29,6 +29,7 @@ void report_cost(struct report *, const char *what, int64_t bytes, const char *w
 /* What each limit costs.  `partitions`: so many are reckoned with.  Fails when the limits
  * together are more than the memory there is. */
 void check_memory(struct report *, const struct config *, int64_t partitions);
+int  check_memory_fits(const struct config *, int64_t partitions); /* -1 with the error trail */
 
 /* Brokers and topics; returns the scan topic's partitions, 0 = not known. */
 int64_t check_kafka(struct report *, const struct config *);

@@ -11,6 +11,7 @@
 #include "pipeline/check.h"
 #include "pipeline/config.h"
 #include "pipeline/env.h"
+#include "pipeline/error.h"
 #include "stages/command/check.h"
 #include "stages/command/print.h"
 #include "stages/eta/model.h"
@@ -109,37 +110,62 @@ static int64_t parcel_bytes(void)
     return bytes;
 }
 
+/* What is taken whether there is a parcel or not. */
+struct costs {
+    int64_t parcel, fetched, batches, models, etas, cuts, fixed, limit;
+};
+
+static struct costs reckon(const struct config *config, int64_t partitions)
+{
+    struct costs c = {.parcel = parcel_bytes(),
+                      .fetched = config_bytes(config, "kafka.buffer"),
+                      .batches = batches_bytes(config),
+                      .limit = config_bytes(config, "memory.max")};
+
+    c.models = config_integer(config, "model.cells_max") * MODEL_CELL_BYTES_MAX * partitions;
+    c.cuts = config_integer(config, "checkpoint.records_max") * (c.parcel + CUT_OVERHEAD);
+    if (config_integer(config, "catch_up.records") > 0)
+        c.etas = (int64_t)eta_queue_bytes() * partitions;
+    c.fixed = PROGRAM + c.fetched + c.batches + DECODE_SCRATCH + c.models + c.etas + c.cuts;
+    c.limit = c.limit > 0 ? c.limit : env_memory_bytes_max();
+    return c;
+}
+
+static const char advice[] = "lower kafka.buffer, model.cells_max or checkpoint.records_max, or "
+                             "raise memory.max or the container's limit";
+
+int check_memory_fits(const struct config *config, int64_t partitions)
+{
+    struct costs c = reckon(config, partitions);
+    char         need[PRINT_SIZE], have[PRINT_SIZE];
+
+    if (c.fixed <= c.limit)
+        return 0;
+    return error_set("memory.max: the limits of this configuration come to %s without a parcel, "
+                     "and %s are there: %s", print_bytes(c.fixed, need),
+                     print_bytes(c.limit, have), advice);
+}
+
 void check_memory(struct report *r, const struct config *config, int64_t partitions)
 {
-    int64_t parcel = parcel_bytes();
-    int64_t fetched = config_bytes(config, "kafka.buffer"), batches = batches_bytes(config);
-    int64_t models = config_integer(config, "model.cells_max") * MODEL_CELL_BYTES_MAX * partitions;
-    int64_t cuts = config_integer(config, "checkpoint.records_max") * (parcel + CUT_OVERHEAD);
-    int64_t etas = config_integer(config, "catch_up.records") > 0
-                       ? (int64_t)eta_queue_bytes() * partitions : 0;
-    int64_t limit = config_bytes(config, "memory.max");
-    int64_t fixed = PROGRAM + fetched + batches + DECODE_SCRATCH + models + etas + cuts;
-    char    need[PRINT_SIZE], have[PRINT_SIZE];
+    struct costs c = reckon(config, partitions);
+    char         need[PRINT_SIZE], have[PRINT_SIZE];
 
-    limit = limit > 0 ? limit : env_memory_bytes_max();
     report_cost(r, "program", PROGRAM, "code, librdkafka, threads");
-    report_cost(r, "fetched scans", fetched, "kafka.buffer");
-    report_cost(r, "batches", batches, "the topology (peakline graph), runners.workers");
+    report_cost(r, "fetched scans", c.fetched, "kafka.buffer");
+    report_cost(r, "batches", c.batches, "the topology (peakline graph), runners.workers");
     report_cost(r, "escaped texts", DECODE_SCRATCH,
                 "taken only as far as scans are written with \\u escapes");
-    report_cost(r, "learned models", models, "model.cells_max of every partition");
-    report_cost(r, "waiting estimates", etas, "catch_up.records, every partition");
-    report_cost(r, "one checkpoint", cuts,
+    report_cost(r, "learned models", c.models, "model.cells_max of every partition");
+    report_cost(r, "waiting estimates", c.etas, "catch_up.records, every partition");
+    report_cost(r, "one checkpoint", c.cuts,
                 "checkpoint.records_max; each partition may have one on its way");
-    if (fixed > limit) {
-        report_failed(r, "memory",
-                      "lower kafka.buffer, model.cells_max or checkpoint.records_max, or raise "
-                      "memory.max or the container's limit",
-                      "%s without a parcel, %s there", print_bytes(fixed, need),
-                      print_bytes(limit, have));
+    if (c.fixed > c.limit) {
+        report_failed(r, "memory", advice, "%s without a parcel, %s there",
+                      print_bytes(c.fixed, need), print_bytes(c.limit, have));
         return;
     }
     report_ok(r, "memory", "%s of %s for %" PRId64 " partitions; room for %" PRId64
-              " parcels of %" PRId64 " bytes", print_bytes(fixed, need), print_bytes(limit, have),
-              partitions, (limit - fixed) / parcel, parcel);
+              " parcels of %" PRId64 " bytes", print_bytes(c.fixed, need),
+              print_bytes(c.limit, have), partitions, (c.limit - c.fixed) / c.parcel, c.parcel);
 }

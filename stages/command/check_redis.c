@@ -12,6 +12,7 @@
 #include "stages/command/check.h"
 #include "stages/outlet/mark.h"
 #include "stages/outlet/redis_address.h"
+#include "stages/outlet/request.h"
 #include "stages/serve/view.h"
 
 enum { VALUE_SIZE = 128, KEY_SIZE = 512, WAIT_S = 5 };
@@ -132,7 +133,7 @@ static void check_server(struct report *r, const char *info)
 static void check_writes(struct report *r, redisContext *context, const struct config *config)
 {
     static const char fix[] = "let this user run WATCH, GET, MULTI, EXEC, SET, DEL, HSET, HGETALL, "
-                              "HMGET, HDEL on keys {GROUP:TOPIC:*}*";
+                              "HMGET, HDEL, EVAL on keys {GROUP:TOPIC:*}*";
     char              key[KEY_SIZE];
 
     (void)snprintf(key, sizeof key, "{%s:%s:check}:check", config_text(config, "kafka.group"),
@@ -141,6 +142,7 @@ static void check_writes(struct report *r, redisContext *context, const struct c
                  && TELL(context, "HSET", key, "field", "value") == 0
                  && TELL(context, "HMGET", key, "field") == 0
                  && TELL(context, "HGETALL", key) == 0 && TELL(context, "HDEL", key, "field") == 0
+                 && TELL(context, "EVAL", REQUEST_FORGET, "1", key, "field", "value") == 0
                  && TELL(context, "UNWATCH") == 0 && TELL(context, "MULTI") == 0
                  && TELL(context, "SET", key, "value", "EX", "10") == 0
                  && TELL(context, "GET", key) == 0 && TELL(context, "EXEC") == 0;

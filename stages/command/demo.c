@@ -149,14 +149,18 @@ static int watch(struct demo *demo)
     uint64_t began_ns = clock_monotonic_ns(), quiet_ns = 0;
     int64_t before = 0;
     int status = 0;
-    bool loaded = false;
+    bool loaded = false, said = false;
 
     while (!interrupted && !demo->ended) {
         wait_s(1);
         uint64_t now_ns = clock_monotonic_ns();
         int64_t read = metric_sum("scans_read_total");
 
-        show_progress((double)(now_ns - began_ns) / 1e9, read, (double)(read - before));
+        if (read > 0)
+            show_progress((double)(now_ns - began_ns) / 1e9, read, (double)(read - before));
+        else if (!said)
+            printf("  waiting until the group has given us its partitions …\n");
+        said = true;
         if (!loaded && child_ended(&demo->load, &status)) {
             loaded = true;
             quiet_ns = now_ns;

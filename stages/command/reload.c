@@ -26,7 +26,8 @@ static struct {
     const struct command_line *line;
     uint64_t                   fixed;    /* hash of what a reload does not change            */
     pthread_t                  thread;
-    sem_t                      asked;
+    sem_t                      asked;    /* made once: a handler may still be in it at the end */
+    bool                       made;
     _Atomic bool               stopping;
     struct metric             *reloads, *refused;
 } reload;
@@ -97,7 +98,11 @@ void reload_start(const struct command_line *line, const struct config *in_force
     reload.stopping = false;
     reload.reloads = metric_open(&info_reloads, "");
     reload.refused = metric_open(&info_refused, "");
-    CHECK(sem_init(&reload.asked, 0, 0) == 0);
+    if (!reload.made)
+        CHECK(sem_init(&reload.asked, 0, 0) == 0);
+    reload.made = true;
+    while (sem_trywait(&reload.asked) == 0)
+        ;   /* of an earlier run */
     CHECK(pthread_create(&reload.thread, NULL, reload_thread, NULL) == 0);
     sigemptyset(&action.sa_mask);
     CHECK(sigaction(SIGHUP, &action, NULL) == 0);
@@ -111,5 +116,4 @@ void reload_stop(void)
     reload.stopping = true;
     CHECK(sem_post(&reload.asked) == 0);
     CHECK(pthread_join(reload.thread, NULL) == 0);
-    CHECK(sem_destroy(&reload.asked) == 0);
 }

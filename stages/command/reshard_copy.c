@@ -71,11 +71,12 @@ static int names_write(const struct reshard *r, uint32_t p)
     uint64_t            asked = 0;
     char                field[16];
 
-    for (int kind = NAME_PLACE; kind <= NAME_SERVICE; kind++)
-        for (name_id id = 1; id <= names_count(names, (enum name_kind)kind); id++) {
-            const char *text = names_text(names, (enum name_kind)kind, id);
+    for (enum name_kind kind = 0; kind < NAME_KINDS; kind++)
+        for (name_id id = kind == NAME_REASON ? REASONS_FIRST : 1; id <= names_last(names, kind);
+             id++) {
+            const char *text = names_text(names, kind, id);
             int length = snprintf(field, sizeof field, "%c:%" PRIu32,
-                                  kind == NAME_PLACE ? 'p' : 's', id);
+                                  kind == NAME_SERVICE ? 's' : 'p', id);
 
             asked += (uint64_t)put(r, p, "new:names", field, (size_t)length, text, strlen(text));
         }

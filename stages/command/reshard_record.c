@@ -25,6 +25,8 @@ static name_id word(struct words *w, enum name_kind kind, name_id id)
 
     if (id == NAME_NONE)
         return NAME_NONE;
+    if (kind == NAME_PLACE && id >= REASONS_FIRST)
+        kind = NAME_REASON;   /* it stays in the share it had */
     name_id there = names_intern(w->into, kind, text, strlen(text));
 
     w->refused |= there == NAME_NONE;

@@ -5,6 +5,7 @@
 
 #include "pipeline/config.h"
 #include "pipeline/log.h"
+#include "stages/command/check.h"
 #include "stages/command/command.h"
 #include "stages/command/instance.h"
 #include "stages/command/reload.h"
@@ -45,6 +46,10 @@ static int run(int argc, char **argv)
     code = command_config(&line, &config);
     if (code != COMMAND_GO_ON)
         return code;
+    if (check_memory_fits(config, 1) != 0) {
+        config_destroy(config);
+        return command_failed(&command_run, EX_CONFIG);
+    }
     log_open(level_of(config_text(config, "log.level")),
              form_of(config_text(config, "log.form")));
     instance_signals();

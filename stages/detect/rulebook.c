@@ -14,6 +14,7 @@
 static _Atomic(struct rulebook *) current;
 static pthread_mutex_t            lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t                   joined;    /* who holds a book, whichever                    */
+static struct rulebook           *retired;   /* nobody's, to be freed                          */
 static atomic_bool                reloaded;  /* another has been published since the first       */
 
 struct rulebook *rulebook_create(const struct config *config)
@@ -62,9 +63,26 @@ void rulebook_publish(struct rulebook *book)
     current = book;
     reloaded = true;
     if (before != NULL && before->holders > 0)
-        before = NULL;        /* the last who turns away from it frees it */
+        before = NULL;        /* the last who turns away from it retires it */
     pthread_mutex_unlock(&lock);
     rulebook_destroy(before);
+    (void)rulebook_sweep();
+}
+
+uint32_t rulebook_sweep(void)
+{
+    uint32_t count = 0;
+
+    pthread_mutex_lock(&lock);
+    struct rulebook *book = retired;
+
+    retired = NULL;
+    pthread_mutex_unlock(&lock);
+    for (struct rulebook *next; book != NULL; book = next, count++) {
+        next = book->retired;
+        rulebook_destroy(book);
+    }
+    return count;
 }
 
 const struct rulebook *rulebook_join(const struct config *config)
@@ -98,6 +116,7 @@ void rulebook_leave(const struct rulebook *held)
     pthread_mutex_unlock(&lock);
     rulebook_destroy(gone);
     rulebook_destroy(last);
+    (void)rulebook_sweep();
 }
 
 bool rulebook_reloaded(void)
@@ -119,8 +138,11 @@ const struct rulebook *rulebook_turn(const struct rulebook *held)
     book->holders++;
     struct rulebook *gone = let_go(held);
 
+    if (gone != NULL) {
+        gone->retired = retired;
+        retired = gone;
+    }
     pthread_mutex_unlock(&lock);
-    rulebook_destroy(gone);
     return book;
 }
 

@@ -2,7 +2,8 @@
  *
  * One immutable book is current.  A worker holds the one it has joined with, looks between
  * batches whether another is current, and then turns to that; a book that nobody holds and
- * that is not current any more is freed.  So a reload stops no worker and loses no scan.
+ * that is not current any more is retired, and freed by somebody who has the time.  So a reload
+ * stops no worker and loses no scan.
  * The graphs of one process share the current book: their configurations say the same.
  */
 #ifndef STAGES_DETECT_RULEBOOK_H
@@ -19,6 +20,7 @@ struct rulebook {
     struct rules     *rules;
     struct reference *reference;
     uint32_t          holders;     /* under the room's lock                                 */
+    struct rulebook  *retired;     /* under the room's lock: the next one to be freed         */
 };
 
 /* Reads everything that the configuration names.  NULL with the error trail.
@@ -41,8 +43,10 @@ bool rulebook_reloaded(void);
 
 /* Is another one current?  Costs one load.  thread: any. */
 bool rulebook_is_old(const struct rulebook *);
-/* Gives this one back and returns the current one.  thread: any. */
+/* Gives this one back and returns the current one; frees nothing.  thread: any. */
 const struct rulebook *rulebook_turn(const struct rulebook *);
+/* Frees what is retired; how many.  thread: any that may take its time. */
+uint32_t               rulebook_sweep(void);
 
 /* Says in the log what reference data there is, and what is off or sees less without. */
 void rulebook_say(const struct rulebook *);

@@ -10,9 +10,13 @@
 
 enum { THRESHOLDS_MAX = 4, THRESHOLD_TEXT = 32 };
 
+/* What configuration accepts of each; anything else is a mistake that it names. */
 enum threshold_kind {
-    THRESHOLD_DURATION /* seconds */, THRESHOLD_COUNT, THRESHOLD_PERCENT, THRESHOLD_GRAMS,
-    THRESHOLD_METRES
+    THRESHOLD_DURATION,   /* seconds; written "1s" to "400d"                               */
+    THRESHOLD_COUNT,      /* 1 to 10,000                                                   */
+    THRESHOLD_PERCENT,    /* 0 to 100                                                      */
+    THRESHOLD_GRAMS,      /* 1 to 1,000,000                                                */
+    THRESHOLD_METRES      /* 1 to 1,000,000                                                */
 };
 
 struct threshold {

@@ -14,6 +14,7 @@
 #include "stages/board.h"
 #include "stages/intake/consumer.h"
 #include "stages/intake/passage.h"
+#include "stages/intake/source_memory.h"
 #include "stages/intake/start.h"
 
 enum {
@@ -40,8 +41,7 @@ struct commit {
     uint64_t epoch;
 };
 
-/* One partition. */
-struct seat {
+struct seat {                   /* one partition                                         */
     int32_t  partition;
     uint32_t assignment;        /* of the claim; batches with another are stale              */
     uint32_t told;              /* the assignment track knows of, 0 = none                   */
@@ -56,8 +56,7 @@ struct seat {
     uint64_t located_by_ns;     /* LOCATING: until then an end below us may be a lagging broker */
     uint64_t fed_ns, placed_ns, ends_ns, pulse_ns;
 
-    int64_t  group_offset;      /* the commit found, or made at a first start               */
-    int64_t  first;             /* where the claim begins if there is no mark               */
+    int64_t  group_offset, first; /* the commit found, or made; where begins what has no mark */
     char     metadata[96];
     int64_t  low, high;         /* the log's ends, and when they were asked for               */
     int64_t  ends_sent_ms;
@@ -73,6 +72,7 @@ struct seat {
 
 struct source {
     struct stage   *stage;
+    struct memory   memory;
     struct consumer consumer;
     struct pool    *pool;
     struct start    start;
@@ -103,8 +103,7 @@ void    seat_placed(struct seat *, uint64_t now_ns);
 /* How many of these records stand before `next`; the last is compared with what mark
  * remembers.  -1: it is another topic's log, the seat has been stopped. */
 int  seat_verify(struct source *, struct seat *, const struct raw *, size_t count);
-/* The broker refused a commit. */
-void seat_fenced(struct source *, struct seat *, uint64_t now_ns);
+void seat_fenced(struct source *, struct seat *, uint64_t now_ns);   /* a commit was refused */
 __attribute__((format(printf, 3, 4)))
 void seat_stop(struct source *, struct seat *, const char *format, ...);
 void seat_step(struct source *, struct seat *, uint64_t now_ns);   /* time has passed */

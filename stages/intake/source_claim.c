@@ -106,7 +106,7 @@ void seat_fenced(struct source *source, struct seat *seat, uint64_t now_ns)
 
 static void ask_group(struct source *source, struct seat *seat, uint64_t now_ns)
 {
-    if (source->count == 0) { /* a passage says how many partitions there are */
+    if (source->count == 0 || source->memory.full) { /* a passage says how many there are */
         seat->due_ns = now_ns + BACKOFF_NS_MIN;
         return;
     }

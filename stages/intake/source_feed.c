@@ -196,6 +196,8 @@ int source_feed(struct source *source, uint64_t now_ns)
 {
     int work = 0;
 
+    if (source->memory.full)
+        return 0;
     for (uint32_t i = 0; i < source->mine_count && source->budget > 0;) {
         struct seat *seat = &source->seats[source->mine[source->feed_next % source->mine_count]];
         int fed = feed_one(source, seat, now_ns);

@@ -79,6 +79,7 @@ static int init(struct stage *stage, const struct config *config)
                                       .record_size = sizeof(struct raw), .capacity = RAW_RECORDS};
 
     source->stage = stage;
+    memory_open(&source->memory, config);
     source->accept_gap = config_bool(config, "kafka.accept_gap");
     source->idle_advance = config_bool(config, "clock.idle_advance") &&
                            strcmp(config_text(config, "clock.mode"), "kafka") == 0;
@@ -102,6 +103,7 @@ static void fini(struct stage *stage)
 
     source->consumer.ops->close(source->consumer.self);
     pool_destroy(source->pool);
+    atomic_store(&board_held, NULL);
 }
 
 /* ── seats taken and given back ── */
@@ -363,6 +365,7 @@ static int on_tick(struct stage *stage, uint64_t now_ns)
     source->budget = SOURCE_BURST;
     if (work > 0 || now_ns - source->chores_ns >= CHORES_NS) {
         source->chores_ns = now_ns;
+        memory_look(&source->memory, now_ns);
         work += chores(source, now_ns);
     }
     return work + source_feed(source, now_ns);

@@ -37,8 +37,7 @@ void errand_finish(struct stage *stage, struct seat *seat, enum request_answer a
     request->mark = seat->mark;
     seat->step = STEP_NONE;
     seat->wait_ns = seat->unready_ns = 0;
-    if (answer == REQUEST_APPLIED)
-        seat_waits(seat, NULL);
+    seat_waits(seat, NULL);   /* whatever became of it, nothing waits any more */
     stage_finish(stage, &seat->errand, OUTCOME_DONE);
 }
 
@@ -137,6 +136,9 @@ int errand_send(struct stage *stage, struct seat *seat, uint64_t now_ns)
             cut_unready(seat, now_ns);
             return 0;
         }
+        if (seat->unready_ns != 0)
+            seat_waits(seat, NULL);
+        seat->unready_ns = 0;
         seat->step = STEP_CUT_WRITE;
         /* fall through */
     case STEP_CUT_WRITE:

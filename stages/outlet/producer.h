@@ -18,7 +18,7 @@ struct producer_ack {
     void *owner;          /* as given to produce()                                          */
     bool  delivered;      /* false: this message will not arrive; `text` says why             */
     bool  too_large;      /* false answer because the broker takes no message of that size     */
-    char  text[96];
+    char  text[160];
 };
 
 struct producer_ops {

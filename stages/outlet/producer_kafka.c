@@ -45,6 +45,7 @@ struct target {
 
 struct refusal {
     void               *owner;
+    const char         *topic;
     rd_kafka_resp_err_t error;
 };
 
@@ -213,7 +214,8 @@ static void refuse(struct client *client, struct target *target, void *owner,
                    rd_kafka_resp_err_t error)
 {
     CHECK(client->refused < REFUSALS_MAX);
-    client->refusals[client->refused++] = (struct refusal){.owner = owner, .error = error};
+    client->refusals[client->refused++] = (struct refusal){
+        .owner = owner, .topic = rd_kafka_topic_name(target->topic), .error = error};
     atomic_store(&target->count, 0); /* it may have been the count that was wrong */
 }
 
@@ -347,7 +349,8 @@ static size_t produce(void *self, const struct output *outputs, size_t count, vo
 
 /* ── acknowledgements ── */
 
-static void fill_ack(struct producer_ack *ack, void *owner, rd_kafka_resp_err_t error)
+static void fill_ack(struct producer_ack *ack, void *owner, const char *topic,
+                     rd_kafka_resp_err_t error)
 {
     ack->owner = owner;
     ack->delivered = error == RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -355,7 +358,8 @@ static void fill_ack(struct producer_ack *ack, void *owner, rd_kafka_resp_err_t 
                      error == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE;
     ack->text[0] = '\0';
     if (!ack->delivered)
-        (void)snprintf(ack->text, sizeof ack->text, "%s", rd_kafka_err2str(error));
+        (void)snprintf(ack->text, sizeof ack->text, "topic %.80s: %s", topic,
+                       rd_kafka_err2str(error));
 }
 
 /* The next event that carries receipts; what else there is goes to the log. */
@@ -385,7 +389,7 @@ static bool engine_poll(struct engine *engine, struct producer_ack *ack)
             CHECK(engine->in_flight > 0);
             engine->in_flight--;
             engine->bytes -= message->len;
-            fill_ack(ack, message->_private, message->err);
+            fill_ack(ack, message->_private, rd_kafka_topic_name(message->rkt), message->err);
             return true;
         }
         rd_kafka_event_destroy(engine->receipts);
@@ -401,7 +405,7 @@ static bool poll_ack(void *self, struct producer_ack *ack)
     if (client->refused > 0) {
         const struct refusal *refusal = &client->refusals[--client->refused];
 
-        fill_ack(ack, refusal->owner, refusal->error);
+        fill_ack(ack, refusal->owner, refusal->topic, refusal->error);
         return true;
     }
     if (client->spent != NULL) {

@@ -34,6 +34,7 @@ struct view *view_open(const struct config *config)
     CHECK(view != NULL);
     struct view_redis *redis = &view->redis;
 
+    redis->where = config_text(config, "redis.address");
     if (redis_address_read(config, &redis->address) != 0) {
         free(view);
         return NULL;
@@ -68,7 +69,7 @@ void view_close(struct view *view)
 /* Keeps why, for whoever asks within the next second; always -1. */
 static int fail(struct view_redis *redis, const char *why)
 {
-    (void)snprintf(redis->error, sizeof redis->error, "%s", why);
+    (void)snprintf(redis->error, sizeof redis->error, "%s: %s", redis->where, why);
     redis->failed_ns = clock_monotonic_ns();
     drop(redis);
     return error_set("Redis: %s", redis->error);

@@ -19,12 +19,12 @@ struct view;
 
 struct view_redis {
     struct redis_address address;
-    const char          *group, *topic, *user, *password;
+    const char          *where, *group, *topic, *user, *password;   /* the configuration's */
     int64_t              database, timeout_ms;
     bool                 anywhere;   /* partitioner `any`: a number may be in any partition    */
     struct redisContext *context;    /* NULL = not connected                                  */
     uint64_t             failed_ns;  /* when connecting failed last, 0 = it did not             */
-    char                 error[160]; /* why                                                   */
+    char                 error[256]; /* where, and why                                        */
 };
 
 /* The view's connection, as view.c keeps it. */

@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +17,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "pipeline/config.h"
 #include "pipeline/error.h"
 #include "pipeline/log.h"
 #include "stages/command/attend.h"
 #include "stages/command/control.h"
 #include "stages/ports.h"
+#include "stages/settings.h"
 
 struct ports ports; /* the real ones come with the program */
 
@@ -120,12 +124,59 @@ static void notifies(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+static atomic_bool healthy;
+
+static bool is_healthy(void *self)
+{
+    (void)self;
+    return healthy;
+}
+
+static bool is_stopping(void *self)
+{
+    (void)self;
+    return false;
+}
+
+/* READY is said once the pipeline turns, and the watchdog's word waits for no Redis. */
+static void ready_when_it_turns(void **state)
+{
+    struct sockaddr_un at = address();
+    struct attend_hooks hooks = {.healthy = is_healthy, .stopping = is_stopping};
+    size_t rows_count;
+    const struct config_row *rows = settings_rows(&rows_count);
+    struct config *config = config_create(rows, rows_count);
+    char said[64] = "";
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+    (void)state;
+    assert_int_equal(config_set(config, "kafka.brokers=nowhere:9"), 0);
+    assert_int_equal(config_set(config, "redis.address=unix:/nowhere/at/all"), 0);
+    assert_int_equal(config_finish(config), 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(setenv("NOTIFY_SOCKET", path, 1), 0);
+    assert_int_equal(attend_start(config, &hooks), 0);
+    (void)poll(NULL, 0, 700);
+    assert_int_equal(recv(fd, said, sizeof said, MSG_DONTWAIT), -1);
+    healthy = true;
+    assert_true(recv(fd, said, sizeof said - 1, 0) > 0);
+    assert_string_equal(said, "READY=1");
+    memset(said, 0, sizeof said);
+    assert_true(recv(fd, said, sizeof said - 1, 0) > 0);
+    assert_string_equal(said, "WATCHDOG=1");
+    attend_stop();
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(unlink(path), 0);
+    config_destroy(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers),
         cmocka_unit_test(takes_over),
         cmocka_unit_test(notifies),
+        cmocka_unit_test(ready_when_it_turns),
     };
 
     if (mkdtemp(folder) == NULL)

@@ -90,6 +90,24 @@ static void *work(void *self)
     return NULL;
 }
 
+/* Whoever turns away from a book as the last one has no time to free it. */
+static void retired_until_swept(void **state)
+{
+    struct config         *config = configured(NULL);
+    const struct rulebook *one = rulebook_join(config), *other = rulebook_join(config);
+
+    (void)state;
+    rulebook_publish(rulebook_create(config));
+    one = rulebook_turn(one);
+    assert_int_equal(rulebook_sweep(), 0);   /* the other holds it still */
+    other = rulebook_turn(other);
+    assert_int_equal(rulebook_sweep(), 1);
+    assert_int_equal(rulebook_sweep(), 0);
+    rulebook_leave(one);
+    rulebook_leave(other);
+    config_destroy(config);
+}
+
 static void reloads_under_way(void **state)
 {
     struct config *last = configured("detectors.lost.domestic=99d");
@@ -141,6 +159,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(holders_turn_when_they_like),
+        cmocka_unit_test(retired_until_swept),
         cmocka_unit_test(reloads_under_way),
         cmocka_unit_test(what_lacks_its_reference_is_off),
     };

@@ -86,6 +86,7 @@ static const struct graph_plan  plan = {.stages = stages, .stages_count = 2, .li
 
 static const struct config_row rows[] = {
     {.path = "kafka.start", .kind = CONFIG_TEXT, .fallback = "earliest", .help = "."},
+    {.path = "memory.max", .kind = CONFIG_BYTES, .fallback = "1GiB", .help = "."},
     {.path = "kafka.accept_gap", .kind = CONFIG_BOOL, .fallback = "false", .help = "."},
     {.path = "clock.idle_advance", .kind = CONFIG_BOOL, .fallback = "true", .help = "."},
     {.path = "clock.mode", .kind = CONFIG_CHOICE, .fallback = "kafka", .choices = "kafka|event",

@@ -197,8 +197,10 @@ static void told_why(void **state)
     assert_null(board[1].waits);                 /* Kafka may take its time */
     pass_ms(3000);
     assert_non_null(strstr(board[1].waits, "Kafka"));
+    redis.hold = true;
     finish(1, OUTCOME_DONE);
-    assert_null(board[1].waits);
+    assert_null(board[1].waits);                 /* Kafka has it all now; Redis has been asked */
+    redis.hold = false;
 }
 
 static void expect_lost(void)
@@ -221,8 +223,12 @@ static void foreign_mark(void **state)
 {
     (void)state;
     owned();
-    put_mark(1, 1ull << 60, 1, 900);
+    redis.fault = REFUSED;
     cut(1, 0, 50);
+    assert_non_null(board[1].waits);
+    put_mark(1, 1ull << 60, 1, 900);
+    pass_ms(3000);
+    assert_null(board[1].waits);              /* a cut that is given up waits for nothing */
     expect_lost();
     assert_int_equal(mark_of(1).epoch, 1ull << 60);
     assert_int_equal(mark_of(1).sequence, 1);

@@ -102,6 +102,10 @@ static void memory_makes_sense(void **state)
     (void)state;
     assert_true(env_resident_bytes() > 100 * 1024);
     assert_true(env_memory_bytes_max() > env_resident_bytes());
+    env_resident_put(7);
+    assert_int_equal(env_resident_bytes(), 7);
+    env_resident_put(0);
+    assert_true(env_resident_bytes() > 100 * 1024);
 }
 
 int main(void)
