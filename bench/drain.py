@@ -64,10 +64,6 @@ def redis_bytes(bench):
                     if line.startswith("used_memory:")))
 
 
-def print_row(say, cells):
-    say("  ".join(f"{cell:>{max(len(title), 9)}}" for cell, (title, _, _) in zip(cells, COLUMNS)))
-
-
 def medians(results):
     return {name: statistics.median(result[name] for result in results)
             for name in results[0] if name != "exit"}
@@ -78,16 +74,17 @@ def measure(arguments, say):
     machine, results = rig.machine(), []
     with rig.Rig(arguments.keep, say) as bench:
         filled = bench.fill(arguments.peakload, arguments.scans, arguments.parcels, arguments.seed)
-        print_row(say, [title for title, _, _ in COLUMNS])
+        rig.print_row(say, COLUMNS, [title for title, _, _ in COLUMNS])
         for number in range(1, arguments.runs + 1):
             result = run_once(bench, arguments, filled, f"drain-{int(time.time())}-{number}")
             results.append(result)
-            print_row(say, [number, *(form.format(result[name])
-                                      for _, name, form in COLUMNS[1:])])
+            rig.print_row(say, COLUMNS, [number, *(form.format(result[name])
+                                                   for _, name, form in COLUMNS[1:])])
     middle = medians(results)
     if arguments.runs > 1:
-        print_row(say, ["median", *(form.format(middle[name]) if name in middle else ""
-                                    for _, name, form in COLUMNS[1:])])
+        rig.print_row(say, COLUMNS,
+                      ["median", *(form.format(middle[name]) if name in middle else ""
+                                   for _, name, form in COLUMNS[1:])])
     summary = {"bench": "drain", **{name: round(middle[name]) for name in (
         "scans_per_s", "cpu_ns_peakline", "cpu_ns_kafka", "cpu_ns_redis",
         "rss_bytes_per_parcel")}}

@@ -67,21 +67,17 @@ def measure_load(bench, arguments, group, rate, seconds):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def print_row(say, cells):
-    say("  ".join(f"{cell:>{max(len(title), 9)}}" for cell, (title, _, _) in zip(cells, COLUMNS)))
-
-
 def measure(name, arguments, rates, say):
     """The rates in turn; what peak and latency have in common.  The rows."""
     rig.need(arguments.peakline, arguments.peakload)
     rows = []
     with rig.Rig(arguments.keep, say) as bench:
-        print_row(say, [title for title, _, _ in COLUMNS])
+        rig.print_row(say, COLUMNS, [title for title, _, _ in COLUMNS])
         for rate in rates:
             row = run_once(bench, arguments, rate, arguments.seconds)
             rows.append(row)
-            print_row(say, ["-" if row[key] is None else form.format(row[key])
-                            for _, key, form in COLUMNS])
+            rig.print_row(say, COLUMNS, ["-" if row[key] is None else form.format(row[key])
+                                         for _, key, form in COLUMNS])
     plot.lines(rig.RESULTS / f"{name}.svg", f"bench/run {name}: from the due time, ms",
                "share of all", [(f"{row['rate']:,.0f}/s {meter}", points(row["latency"][meter]))
                                 for row in rows for meter in ("outputs", "visible")

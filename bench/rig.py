@@ -273,3 +273,8 @@ def guarded(run):
         print(f"bench: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def print_row(say, columns, cells):
+    """One line of a table; columns: (title, key, form)."""
+    say("  ".join(f"{cell:>{max(len(column[0]), 9)}}" for cell, column in zip(cells, columns)))

@@ -399,13 +399,6 @@ void table_clean(struct table *t)
     t->dirty_bytes = 0;
 }
 
-uint32_t table_armed(const struct table *t, uint64_t hash, const char *number, size_t length)
-{
-    const struct stored *record = find(t, hash, number, length);
-
-    return record == NULL ? 0 : record->armed_s;
-}
-
 void table_arm(struct table *t, uint64_t hash, const char *number, size_t length, uint32_t at_s)
 {
     struct stored *record = find(t, hash, number, length);

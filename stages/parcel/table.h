@@ -47,7 +47,6 @@ void     table_clean(struct table *);
 
 /* Timers: the second for which an entry of the wheel stands, 0 = none; kept with the record
  * until it is removed, stored nowhere.  table_arm CHECKs that the parcel is there. */
-uint32_t table_armed(const struct table *, uint64_t hash, const char *number, size_t length);
 void     table_arm(struct table *, uint64_t hash, const char *number, size_t length,
                    uint32_t at_s);
 /* Records whose 32-bit hash is this one: for a timer that fired. */

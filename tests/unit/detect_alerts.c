@@ -1,22 +1,6 @@
 /* detect_alerts.c - an alert's life: opened, updated, resolved, opened again; silenced;
  * told by way of the state; short of room. */
-#include "tests/unit/detect_sequences.h"
-
-static struct world w;
-
-static int open_world(void **state)
-{
-    (void)state;
-    world_open(&w, NULL, "");
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    (void)state;
-    world_close(&w);
-    return 0;
-}
+#include "tests/unit/detect_world.h"
 
 /* One finding, folded. */
 static void found(enum finding_verb verb, enum detector_number type, struct finding what,

@@ -1,26 +1,5 @@
 /* detect_cases.c - each detector's example, and where it must keep quiet. */
-#include "tests/unit/detect_sequences.h"
-
-static struct world w;
-
-static int open_world(void **state)
-{
-    (void)state;
-    world_open(&w, NULL, "");
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    (void)state;
-    world_close(&w);
-    return 0;
-}
-
-static uint32_t at(double hours)
-{
-    return T0 + (uint32_t)(hours * HOUR);
-}
+#include "tests/unit/detect_world.h"
 
 /* ── never-collected ─────────────────────────────────────────────────────────────────── */
 

@@ -1,28 +1,5 @@
 /* detect_evidence.c - the detectors that compare scans with each other: edges and silence. */
-#include "tests/unit/detect_sequences.h"
-
-static struct world w;
-
-static int open_world(void **state)
-{
-    (void)state;
-    world_open(&w, NULL, "");
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    (void)state;
-    world_close(&w);
-    return 0;
-}
-
-static uint32_t at(double hours) { return (uint32_t)(T0 + hours * HOUR); }
-
-static void expect_open(enum detector_number type, enum severity severity, double hours)
-{
-    (void)expect_change(&w, type, ALERT_OPENED, severity, at(hours));
-}
+#include "tests/unit/detect_world.h"
 
 /* ── weight-mismatch ─────────────────────────────────────────────────────────────────── */
 

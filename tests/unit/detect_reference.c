@@ -1,11 +1,9 @@
 /* detect_reference.c - the detectors that go by reference data: plans, papers, working time. */
-#include "tests/unit/detect_sequences.h"
-
-static struct world w;
+#include "tests/unit/detect_world.h"
 
 #define REFERENCE PEAKLINE_SOURCE "/deploy/reference/"
 
-static int open_world(void **state)
+static int open_reference(void **state)
 {
     static const char *const files[REFERENCE_PARTS] = {
         REFERENCE "facilities.csv", REFERENCE "routes.csv", REFERENCE "departures.csv",
@@ -17,20 +15,6 @@ static int open_world(void **state)
     w.reference = reference_read(files);
     assert_non_null(w.reference);
     return 0;
-}
-
-static int close_world(void **state)
-{
-    (void)state;
-    world_close(&w);
-    return 0;
-}
-
-static uint32_t at(double hours) { return (uint32_t)(T0 + hours * HOUR); }
-
-static void expect_open(enum detector_number type, enum severity severity, double hours)
-{
-    (void)expect_change(&w, type, ALERT_OPENED, severity, at(hours));
 }
 
 /* PVG to LGG leaves Mondays 18:00, and takes what is there by 14:00. */
@@ -176,7 +160,7 @@ static void express_is_not(void **state)
     expect_open(DETECTOR_STALLED, SEVERITY_WARNING, 72);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_reference, close_world)
 
 int main(void)
 {

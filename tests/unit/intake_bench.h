@@ -78,8 +78,8 @@ static void answer_start(int32_t partition, int64_t offset)
     step(5);
 }
 
-static void answer(enum passage_event event, int32_t partition, enum passage_answer what,
-                   int64_t offset)
+static inline void answer(enum passage_event event, int32_t partition,
+                          enum passage_answer what, int64_t offset)
 {
     struct passage *passage = wanted(event, partition);
 
@@ -117,7 +117,7 @@ static void end(void)
     clock_use(NULL);
 }
 
-static void give_up(void)
+static inline void give_up(void)
 {
     graph_destroy(bench.graph);
     config_destroy(bench.config);

@@ -11,6 +11,7 @@
 struct ports     ports;
 struct board_row board[BOARD_PARTITIONS_MAX];
 _Atomic int      board_partitions;
+_Atomic(const char *) board_held;
 
 void board_clear(int32_t partition)
 {

@@ -131,7 +131,22 @@ static void forget_seen(struct model *m)
     m->visits = 0;
 }
 
-static void assert_found(const struct table *t, const struct model *m, uint32_t which)
+/* What the wheel is told of one record. */
+struct armed {
+    const uint8_t *bytes;
+    uint32_t       at_s;
+};
+
+static void take_armed(void *self, const uint8_t *bytes, size_t length, uint32_t armed_s)
+{
+    struct armed *armed = self;
+
+    (void)length;
+    if (bytes == armed->bytes)
+        armed->at_s = armed_s;
+}
+
+static void assert_found(struct table *t, const struct model *m, uint32_t which)
 {
     const struct expected *e = &m->of[which];
     char                   number[PARCEL_MAX];
@@ -141,10 +156,12 @@ static void assert_found(const struct table *t, const struct model *m, uint32_t 
                                               &length);
 
     assert_int_equal(bytes != NULL, e->there);
-    assert_int_equal(table_armed(t, hash_of(m, which), number, number_length),
-                     e->there ? e->armed_s : 0);
     if (!e->there)
         return;
+    struct armed armed = {.bytes = bytes};
+
+    table_each_hash(t, table_hash32(hash_of(m, which)), take_armed, &armed);
+    assert_int_equal(armed.at_s, e->armed_s);
     assert_int_equal(length, e->length);
     assert_memory_equal(bytes, e->bytes, length);
 }

@@ -24,19 +24,7 @@
 #include "stages/scan/scan.h"
 #include "stages/serve/api.h"
 #include "stages/serve/http.h"
-
-static const struct config_row rows[] = {
-    {"kafka.group", CONFIG_TEXT, "g", 0, 0, NULL, "group", false, false},
-    {"kafka.topics.scans", CONFIG_TEXT, "scans", 0, 0, NULL, "topic", false, false},
-    {"kafka.partitioner", CONFIG_CHOICE, "murmur2", 0, 0, "murmur2|any", "kind", false, false},
-    {"redis.address", CONFIG_TEXT, "localhost:1", 0, 0, NULL, "address", false, false},
-    {"redis.user", CONFIG_TEXT, "", 0, 0, NULL, "user", false, false},
-    {"redis.password", CONFIG_TEXT, "", 0, 0, NULL, "password", false, false},
-    {"redis.database", CONFIG_INTEGER, "0", 0, 1024, NULL, "database", false, false},
-    {"redis.timeout", CONFIG_DURATION, "5s", 100, 600000, NULL, "timeout", false, false},
-    {"http.listen", CONFIG_TEXT, "127.0.0.1:0", 0, 0, NULL, "address", false, false},
-    {"http.token", CONFIG_TEXT, "", 0, 0, NULL, "token", false, false},
-};
+#include "tests/unit/serve_rows.h"
 
 /* ── The instance that is served ──────────────────────────────────────────── */
 

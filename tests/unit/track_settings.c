@@ -133,6 +133,10 @@ static void health(void **state)
     assert_string_equal(why, "waits for X");
     assert_false(board_healthy(7, 1000000 + 30000, &why));
     assert_string_equal(why, "waits for X");
+    board_held = "no memory";
+    assert_false(board_healthy(7, 1000000 + 30000, &why));
+    assert_string_equal(why, "no memory");
+    board_held = NULL;
     row->why = "stopped by Y";
     assert_false(board_healthy(7, 1000000 + 30000, &why));
     assert_string_equal(why, "stopped by Y");
