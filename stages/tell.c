@@ -108,9 +108,22 @@ static struct alert_change *change_add(struct partition *p, const struct parcel 
     change->offset = -1;
     change->cut = p->cut_ordinal + 1;
     change->sent = false;
+    change->life = alert_life(parcel, alert);
     change->number_length = parcel->number_length;
     memcpy(change->number, parcel->number, parcel->number_length);
     return change;
+}
+
+/* The change beside its parcel as it is now. */
+static struct alert alert_now(const struct alert_change *change, const struct parcel *parcel)
+{
+    const int before_max = UINT8_MAX / ALERT_LIFE_BEFORE;
+    struct alert alert = change->alert;
+    int before = parcel->life > change->life ? parcel->life - change->life : 0;
+
+    alert.flags = (uint8_t)(alert.flags % ALERT_LIFE_BEFORE +
+                            ALERT_LIFE_BEFORE * (before < before_max ? before : before_max));
+    return alert;
 }
 
 void tell_alert(struct track *t, struct partition *p, const struct parcel *parcel,
@@ -149,10 +162,11 @@ const struct output *tell_text(struct track *t, struct partition *p, const struc
 {
     struct outputs *head = t->scratch->head;
     struct origin origin = origin_of(t, p, change->offset, parcel);
+    struct alert alert = alert_now(change, parcel);
 
     t->scratch->count = 0;
     head->used = 0;
-    return envelope_alert(t->scratch, &origin, parcel, p->names, &change->alert);
+    return envelope_alert(t->scratch, &origin, parcel, p->names, &alert);
 }
 
 void tell_held_alerts(struct track *t, struct partition *p)
@@ -171,10 +185,11 @@ void tell_held_alerts(struct track *t, struct partition *p)
         /* A parcel with changes unsent stays; one that is gone had them acknowledged. */
         if (follow_load(p, change->number, change->number_length, &parcel)) {
             struct origin origin = origin_of(t, p, -1, &parcel);
+            struct alert alert = alert_now(change, &parcel);
 
             origin.trace = change->trace;
             metric_add(t->alerts, 1);
-            (void)envelope_alert(p->deferred, &origin, &parcel, p->names, &change->alert);
+            (void)envelope_alert(p->deferred, &origin, &parcel, p->names, &alert);
         }
         alert_queue_pop(&p->alerts);
     }

@@ -18,6 +18,7 @@ struct memory {
     struct metric *resident, *limit, *full_now;
 };
 
+/* Reads the limit.  owns: nothing. */
 void memory_open(struct memory *, const struct config *);
 
 /* Looks once a second; says on the board, in the log and as a metric what it finds. */

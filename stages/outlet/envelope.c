@@ -117,8 +117,7 @@ static void member_origin(struct text_out *o, const struct origin *origin)
         member_number(o, MEMBER("offset"), origin->offset);
 }
 
-/* The life that this change belongs to. */
-static uint16_t alert_life(const struct parcel *parcel, const struct alert *alert)
+uint16_t alert_life(const struct parcel *parcel, const struct alert *alert)
 {
     uint16_t before = alert->flags / ALERT_LIFE_BEFORE;
 

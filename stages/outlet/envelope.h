@@ -64,6 +64,7 @@ void envelope_eta(struct batch *outputs, const struct origin *, const struct eta
 void envelope_progress(struct batch *outputs, const struct origin *, int64_t offset,
                        int64_t clock_ms, int64_t lag, int64_t wall_ms);
 
+uint16_t    alert_life(const struct parcel *, const struct alert *); /* the change belongs to */
 const char *alert_state_name(enum alert_state);   /* "OPENED" */
 const char *severity_name(enum severity);         /* "warning" */
 
