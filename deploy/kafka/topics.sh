@@ -21,7 +21,8 @@ create() { # NAME PARTITIONS CONFIG...
 : "${KAFKA_BROKERS:?host:port of a broker}"
 many=${PARTITIONS:-96} safe=min.insync.replicas=2
 [ "${REPLICAS:-3}" -gt 1 ] || safe=min.insync.replicas=1
-create scans "$many" message.timestamp.type=LogAppendTime retention.ms=259200000 compression.type=producer "$safe"
+create scans "$many" message.timestamp.type=LogAppendTime retention.ms=259200000 \
+    compression.type=producer "$safe"
 create alerts "$many" retention.ms=1209600000 "$safe"
 create etas "$many" cleanup.policy=compact min.compaction.lag.ms=60000 "$safe"
 create progress 1 cleanup.policy=compact "$safe"

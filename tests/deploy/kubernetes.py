@@ -43,12 +43,18 @@ podAnnotations: {note: x}
 """
 # A value that is wrong, and what the refusal must name.
 REFUSED = {
-    "replicas: 0": "replicas", "replcas: 3": "replcas", "config: {kafka: {brokers: kafka}}": "brokers",
-    "config: {kafka: {instance: a}}": "instance", "config: {redis: {password: hunter2}}": "password",
-    "scaling: {maxReplicas: 0}": "maxReplicas", "image: {pullPolicy: Sometimes}": "pullPolicy",
+    "replicas: 0": "replicas",
+    "replcas: 3": "replcas",
+    "config: {kafka: {brokers: kafka}}": "brokers",
+    "config: {kafka: {instance: a}}": "instance",
+    "config: {redis: {password: hunter2}}": "password",
+    "scaling: {maxReplicas: 0}": "maxReplicas",
+    "image: {pullPolicy: Sometimes}": "pullPolicy",
     "terminationGracePeriodSeconds: 5": "terminationGracePeriodSeconds",
-    "secrets: [{name: a-b, secret: s, key: k}]": "name", "resources: {limits: null}": "limits",
-    "networkPolicy: {kafka: {ports: [99999]}}": "ports", "serviceMonitor: {interval: often}": "interval",
+    "secrets: [{name: a-b, secret: s, key: k}]": "name",
+    "resources: {limits: null}": "limits",
+    "networkPolicy: {kafka: {ports: [99999]}}": "ports",
+    "serviceMonitor: {interval: often}": "interval",
 }
 # What a template could get wrong: (what is there, what it would become).
 PLANTED = [
