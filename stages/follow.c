@@ -339,6 +339,7 @@ static void step_effective(struct track *t, struct partition *p, const struct sc
         return;   /* an afterthought to a parcel whose history is forgotten; what never was */
     step_promise(t, p, scan, s);
     s->estimate = estimate_make(p->model, &s->after, clock_s);
+    estimate_state(&s->after, &s->estimate);
     s->after.at_risk = estimate_at_risk(&s->after, &s->estimate);
     step_detect(t, p, scan, s);
     if (s->arrived)

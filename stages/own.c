@@ -20,6 +20,7 @@
 #include "pipeline/metric.h"
 #include "stages/board.h"
 #include "stages/eta/model.h"
+#include "stages/eta/priors.h"
 #include "stages/eta_queue.h"
 #include "stages/parcel/deadlines.h"
 #include "stages/parcel/table.h"
@@ -414,6 +415,8 @@ static void answered_cut(struct track *t, struct partition *p, const struct requ
     p->progress_ns = 0;   /* said with each checkpoint */
     if (p->phase == LIFE_LOADING && p->clear) {
         p->clear = false;
+        if (t->priors != NULL)
+            priors_give(t->priors, p->model);
         own_ready(t, p);
     }
 }

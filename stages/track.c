@@ -4,6 +4,7 @@
  * has to wait (its outputs, its checkpoint) holds no other.  What is done with a
  * scan is follow.c's business; this file decides whose turn it is.
  */
+#include "stages/eta/priors.h"
 #include "stages/track.h"
 
 #include <stdio.h>
@@ -134,6 +135,11 @@ static int track_init(struct stage *stage, const struct config *config)
 
     t->stage = stage;
     settings_read(t, config);
+    if (*config_text(config, "model.priors") != '\0') {
+        t->priors = priors_read(config_text(config, "model.priors"));
+        if (t->priors == NULL)
+            return error_add("model.priors");
+    }
     t->book = rulebook_join(config);
     if (t->book == NULL)
         return -1;
@@ -511,6 +517,7 @@ static void track_fini(struct stage *stage)
     pool_destroy(t->outputs);
     pool_destroy(t->requests);
     rulebook_leave(t->book);
+    priors_destroy(t->priors);
     free(t->cut_rows);
     free(t->cut_ends);
 }

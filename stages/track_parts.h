@@ -20,6 +20,7 @@ struct track {
 
     const struct rulebook *book;      /* thresholds and reference data gone by              */
     struct retention  retention;
+    struct priors    *priors;             /* what models begin with; NULL = nothing */
     uint32_t          model_cells_max, model_half_life_s;
     double            model_shrink;
     bool              clock_by_event;

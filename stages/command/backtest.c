@@ -10,6 +10,7 @@
 #include "pipeline/log.h"
 #include "stages/command/command.h"
 #include "stages/command/history.h"
+#include "stages/command/legs.h"
 #include "stages/command/rehearsal.h"
 #include "stages/command/score.h"
 #include "stages/eta/estimate.h"
@@ -84,7 +85,8 @@ static void follow(const struct scan *scan, int64_t score_from_ms)
         forecast(p, &after, scan, score_from_ms);
 }
 
-static int read_files(char **files, int64_t score_from_ms)
+static int read_files(char **files, int64_t score_from_ms,
+                      void (*each)(const struct scan *, int64_t score_from_ms))
 {
     int bad = 0;
 
@@ -95,7 +97,7 @@ static int read_files(char **files, int64_t score_from_ms)
 
         bad = more;
         while (bad == 0 && (more = history_next(&history, &scan)) == 1)
-            follow(&scan, score_from_ms);
+            each(&scan, score_from_ms);
         bad = more < 0 ? -1 : 0;
         history_close(&history);
     }
@@ -104,9 +106,13 @@ static int read_files(char **files, int64_t score_from_ms)
 
 /* ── What it comes to ─────────────────────────────────────────────────────── */
 
-static double days(double seconds)
+static const struct unit { const char *name; int seconds; } unit_days = {"days", DAY},
+                                                          unit_minutes = {"minutes", 60};
+static const struct unit *unit = &unit_days;
+
+static double units(double seconds)
 {
-    return seconds / DAY;
+    return seconds / unit->seconds;
 }
 
 static void print_score(const char *name, const struct score *s)
@@ -114,14 +120,14 @@ static void print_score(const char *name, const struct score *s)
     if (s->count == 0)
         return;
     (void)printf("%-18s %9" PRIu64 " %7.2f %7.2f %6.1f %% %6.1f %% %8.3f", name, s->count,
-                 days(s->mae_s), days(s->median_s), 100 * s->p80_coverage,
-                 100 * s->p90_coverage, days(s->pinball_s));
+                 units(s->mae_s), units(s->median_s), 100 * s->p80_coverage,
+                 100 * s->p90_coverage, units(s->pinball_s));
     const struct { uint64_t count; double mae_s; } others[] = {
         {s->promises, s->promise_mae_s}, {s->globals, s->global_mae_s}, {s->lanes, s->lane_mae_s}};
 
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (others[i].count > 0)
-            (void)printf(" %8.2f", days(others[i].mae_s));
+            (void)printf(" %8.2f", units(others[i].mae_s));
         else
             (void)printf(" %8s", "-");
     }
@@ -132,8 +138,8 @@ static void print_all(const struct score *headline)
 {
     struct score all = score_of(HORIZONS, SCAN_NONE, false);
 
-    (void)printf("Errors in days; MAE of promise, global and lane median beside P50's\n\n"
-                 "%-18s %9s %7s %7s %8s %8s %8s %8s %8s %8s\n", "", "forecasts", "MAE", "median",
+    (void)printf("Errors in %s; MAE of promise, global and lane median beside P50's\n\n"
+                 "%-18s %9s %7s %7s %8s %8s %8s %8s %8s %8s\n", unit->name, "", "forecasts", "MAE", "median",
                  "P80", "P90", "pinball", "promise", "global", "lane");
     print_score("at hand-over", headline);
     print_score("all", &all);
@@ -153,13 +159,16 @@ static void print_all(const struct score *headline)
 
 static void print_json(const struct score *s)
 {
-    (void)printf("{\"bench\":\"backtest\",\"forecasts\":%" PRIu64 ",\"mae_days\":%.4f,"
-                 "\"median_days\":%.4f,\"p90_coverage\":%.4f,\"p80_coverage\":%.4f,"
-                 "\"pinball_days\":%.4f,\"promise_mae_days\":%.4f,\"global_mae_days\":%.4f,"
-                 "\"lane_mae_days\":%.4f}\n",
-                 s->count, days(s->mae_s), days(s->median_s), s->p90_coverage, s->p80_coverage,
-                 days(s->pinball_s), days(s->promise_mae_s), days(s->global_mae_s),
-                 days(s->lane_mae_s));
+    const struct { const char *name; double seconds; } errors[] = {
+        {"mae", s->mae_s}, {"median", s->median_s}, {"pinball", s->pinball_s},
+        {"promise_mae", s->promise_mae_s}, {"global_mae", s->global_mae_s},
+        {"lane_mae", s->lane_mae_s}};
+
+    (void)printf("{\"bench\":\"backtest\",\"forecasts\":%" PRIu64 ",\"p90_coverage\":%.4f,"
+                 "\"p80_coverage\":%.4f", s->count, s->p90_coverage, s->p80_coverage);
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
+        (void)printf(",\"%s_%s\":%.4f", errors[i].name, unit->name, units(errors[i].seconds));
+    (void)printf("}\n");
 }
 
 static int report(bool json)
@@ -198,17 +207,34 @@ static int rehearse(const struct config *config, char **files, int64_t score_fro
     if (rehearsal_open(config) != 0)
         return command_failed(&command_backtest, EX_CONFIG);
     score_begin();
-    code = read_files(files, score_from_ms) == 0 ? report(json)
-                                                 : command_failed(&command_backtest, 1);
+    code = read_files(files, score_from_ms, follow) == 0 ? report(json)
+                                                         : command_failed(&command_backtest, 1);
     score_end();
     rehearsal_close();
+    return code;
+}
+
+static int rehearse_legs(const struct config *config, char **files, int64_t score_from_ms,
+                         bool json)
+{
+    unit = &unit_minutes;
+    legs_begin(config);
+    score_begin();
+    int code = read_files(files, score_from_ms, legs_scan) == 0
+                   ? report(json) : command_failed(&command_backtest, 1);
+
+    score_end();
+    legs_end();
     return code;
 }
 
 static int run(int argc, char **argv)
 {
     const char *score_from = NULL;
+    bool per_leg = false;
     const struct command_option own[] = {
+        {"per-leg", NULL, "of each leg with a plan: actual against planned, in minutes", NULL,
+         &per_leg},
         {"score-from", "TIME", "learn from everything, score only forecasts from then on",
          &score_from, NULL}, {0}};
     struct command_line line;
@@ -230,7 +256,7 @@ static int run(int argc, char **argv)
     if (code != COMMAND_GO_ON)
         return code;
     log_open(LOG_LEVEL_WARNING, LOG_FORM_AUTO);
-    code = rehearse(config, line.operands, from_ms, line.json);
+    code = (per_leg ? rehearse_legs : rehearse)(config, line.operands, from_ms, line.json);
     config_destroy(config);
     return code;
 }
@@ -243,7 +269,8 @@ const struct command command_backtest = {
                 "the event clock, without Kafka and Redis; at each scan the ETA is asked before\n"
                 "anything later is learned.  A FILE is lines of scan JSON, a recording of\n"
                 "`kcat -J`, or CSV with the columns parcel_id, event_code, event_time and, if\n"
-                "there are, facility, carrier, promised_time, extra.\n"
+                "there are, facility, city, carrier, promised_time, extra.\n"
+                "--per-leg: a leg is a DEPART with next and promise, until the ARRIVE there.\n"
                 "--json: one object, of the forecasts at the hand-over to the carrier if the\n"
                 "files have any, else of all.",
     .run      = run,

@@ -11,11 +11,17 @@
 #include "stages/scan/format.h"
 #include "stages/serve/api_json.h"
 
-enum { PARCEL, CODE, TIME, PLACE, CARRIER, PROMISE, EXTRA };
+enum { PARCEL, CODE, TIME, PLACE, CITY, CARRIER, PROMISE, EXTRA };
+enum { REGION_MAX = 3 };
 
 static const char *const columns[HISTORY_COLUMNS] = {
     [PARCEL] = "parcel_id", [CODE] = "event_code", [TIME] = "event_time", [PLACE] = "facility",
-    [CARRIER] = "carrier", [PROMISE] = "promised_time", [EXTRA] = "extra"};
+    [CITY] = "city",     [CARRIER] = "carrier", [PROMISE] = "promised_time", [EXTRA] = "extra"};
+
+struct span {
+    const char *text;
+    size_t      length;
+};
 
 /* Words that shops and carriers use, beside our own. */
 static const struct { const char *word; enum scan_code code; } words[] = {
@@ -125,8 +131,7 @@ static void put_moment(struct buffer *to, const char *name, const char *text)
 }
 
 /* NAME=value;… */
-static void put_extra(struct buffer *to, const char *extra, const char *name, const char *as,
-                      size_t length_max)
+static struct span extra_of(const char *extra, const char *name)
 {
     size_t length = strlen(name);
 
@@ -134,9 +139,44 @@ static void put_extra(struct buffer *to, const char *extra, const char *name, co
         size_t all = strcspn(at, ";");
 
         if (all > length && at[length] == '=' && memcmp(at, name, length) == 0)
-            put_text(to, as, at + length + 1, all - length - 1, length_max);
+            return (struct span) {at + length + 1, all - length - 1};
         at += all;
     }
+    return (struct span) {"", 0};
+}
+
+static void put_extra(struct buffer *to, const char *extra, const char *name, const char *as,
+                      size_t length_max)
+{
+    struct span value = extra_of(extra, name);
+
+    if (value.length > 0)
+        put_text(to, as, value.text, value.length, length_max);
+}
+
+/* REGION of "town-REGION": capitals behind the last hyphen. */
+static struct span region_of(const char *city)
+{
+    const char *hyphen = strrchr(city, '-');
+    size_t length = hyphen != NULL ? strlen(hyphen + 1) : 0;
+
+    if (length == 0 || length > REGION_MAX
+        || strspn(hyphen + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != length)
+        return (struct span) {"", 0};
+    return (struct span) {hyphen + 1, length};
+}
+
+static void put_place(struct buffer *to, const char *name, struct span region, struct span code)
+{
+    char whole[REGION_MAX + 1 + FACILITY_MAX + 1];
+    int  region_length = (int)(region.length < REGION_MAX ? region.length : (size_t)REGION_MAX);
+    int  code_length = (int)(code.length < FACILITY_MAX ? code.length : (size_t)FACILITY_MAX);
+
+    if (code_length == 0)
+        return;
+    (void)snprintf(whole, sizeof whole, "%.*s%s%.*s", region_length, region.text,
+                   region_length > 0 ? "-" : "", code_length, code.text);
+    put_text(to, name, whole, SIZE_MAX, FACILITY_MAX);
 }
 
 static void row_write(struct history *h)
@@ -150,10 +190,11 @@ static void row_write(struct history *h)
     json_text(to, "code", code_word(field(h, CODE)));
     put_moment(to, "time", field(h, TIME));
     put_moment(to, "promise", field(h, PROMISE));
-    put_text(to, "facility", *field(h, PLACE) != '\0' ? field(h, PLACE) : "UNKNOWN", SIZE_MAX,
-             FACILITY_MAX);
+    const char *place = *field(h, PLACE) != '\0' ? field(h, PLACE) : "UNKNOWN";
+
+    put_place(to, "facility", region_of(field(h, CITY)), (struct span) {place, strlen(place)});
     put_text(to, "carrier", field(h, CARRIER), strlen(field(h, CARRIER)), CARRIER_MAX);
-    put_extra(to, extra, "dest", "dest", FACILITY_MAX);
+    put_place(to, "dest", extra_of(extra, "dest_region"), extra_of(extra, "dest"));
     put_extra(to, extra, "origin", "origin", FACILITY_MAX);
     put_extra(to, extra, "next", "next", FACILITY_MAX);
     put_extra(to, extra, "service", "service", SERVICE_MAX);

@@ -3,9 +3,12 @@
  *   {"parcel":…}                  the scan's own JSON, one a line
  *   {"topic":…,"payload":"…"}     what `kcat -J` writes
  *   parcel_id,event_code,…        CSV with a header: parcel_id, event_code and event_time must be
- *                                 there; facility, carrier, promised_time, extra may be.  `extra`
- *                                 is NAME=value;…, of which dest, next, origin and service or
- *                                 mode are read.  Times without a zone are taken as UTC.
+ *                                 there; facility, city, carrier, promised_time, extra may be.
+ *                                 `extra` is NAME=value;…, of which dest, dest_region, next,
+ *                                 origin and service or mode are read.  Codes of places begin
+ *                                 with what is larger: where a city ends in -REGION, or a
+ *                                 dest_region is given, that goes before the place's code.
+ *                                 Times without a zone are taken as UTC.
  */
 #ifndef STAGES_COMMAND_HISTORY_H
 #define STAGES_COMMAND_HISTORY_H
@@ -14,7 +17,7 @@
 #include "stages/reference/csv.h"
 #include "stages/scan/scan.h"
 
-enum { HISTORY_COLUMNS = 7 };
+enum { HISTORY_COLUMNS = 8 };
 
 struct history {
     const char   *file;

@@ -12,21 +12,29 @@
 
 #include "stages/eta/histogram.h"
 #include "stages/eta/model.h"
+#include "stages/scan/codes.h"
 
 enum {
-    MODEL_MAGIC = 0x30DE1CE1, FAMILIES = 2,
+    MODEL_MAGIC = 0x30DE1CE1, FAMILIES = 3,
     STEPS = 64,             /* weights change 64 times in a half-life, an era                */
     UNIT = 32,              /* a sample's weight at the beginning of an era                   */
     CELL_NONE = UINT32_MAX >> 1,
-    SLOT_CELL_BITS = 20, CELLS_MAX = (1 << SLOT_CELL_BITS) - 1
+    SLOT_CELL_BITS = 20, CELLS_MAX = (1 << SLOT_CELL_BITS) - 1,
+    FACTOR_ONE = 8192       /* of P90s: as the histograms say                                */
 };
+
+/* A cell's notes: what it answers, made anew when it has learned an eighth more.  LOW, MIDDLE
+ * and HIGH are short_pack'ed seconds: of REMAINING P1½, P50 and P90; of DWELL HIGH is P99, and
+ * MIDDLE its support in samples.  UNTIL: so many samples more until they are made anew. */
+enum { NOTE_LOW, NOTE_MIDDLE, NOTE_HIGH, NOTE_UNTIL, NOTES };
 
 struct cell {
     uint64_t key;           /* keys_of                                                      */
     uint32_t touched_s;     /* last learned; its weights are counted from that era           */
-    struct histogram h;
+    struct histogram h;     /* its room behind the counts holds the notes                    */
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct cell) == 192, "three cache lines");
+_Static_assert(sizeof(struct cell) == 192 && BUCKETS + (int)NOTES <= ROWS * ROW,
+               "three cache lines");
 
 struct coldness {
     uint64_t weight, key;
@@ -36,17 +44,21 @@ struct model {
     uint32_t magic;
     uint32_t cells_max, step_s;
     double   shrink;
-    const struct names *names; /* of destinations, for their areas                          */
+    const struct names *names; /* whose codes keys are made of                              */
     uint32_t count, size;   /* cells in use and allocated; the first FAMILIES are global      */
     uint32_t slots_mask, slots_shift; /* their number less one; 64 - its logarithm           */
-    uint32_t pruned_hour;   /* hour of the last pruning: part of the state, field "m"          */
-    bool     pruned_dirty;
+    uint32_t pruned, born_s; /* quarter of the day of the last pruning; first lesson: field "m"        */
+    bool     times_dirty;   /* one of the two has changed                                   */
     struct cell     *cells;
     uint32_t        *slots; /* by hash of the key: its tag, and the cell's number + 1         */
     uint64_t        *dirty; /* a bit for each cell changed since model_clean                   */
     struct coldness *order; /* pruning's sorting area                                       */
     uint64_t        *gone;  /* keys dropped since model_clean                               */
     uint32_t         gone_count, gone_size;
+    char           **old;   /* fields of older formats, to be deleted                         */
+    uint32_t         old_count;
+    uint16_t       (*factors)[SCAN_CODES]; /* of P90, by service and code                     */
+    uint64_t         factors_dirty[4];     /* services of which one has changed                */
     uint16_t weights[STEPS]; /* of a sample, in units, by step of its era                     */
 };
 
@@ -59,18 +71,13 @@ struct moment {
 /* Weights at that second. */
 struct moment moment_of(const struct model *, uint32_t now_s);
 
-/* A cell at each level.  From the top: always 1, family, level, service, code, destination's
- * area, place. */
-static inline void keys_of(enum model_family family, struct model_key k,
-                           uint64_t keys[MODEL_LEVELS])
+/* How many eras ago the cell was touched; 0 too if that is still to come, or it never was: what
+ * a model began with counts as it is. */
+static inline uint32_t eras_since(const struct cell *c, struct moment now)
 {
-    uint64_t top = 1ull << 63 | (uint64_t)family << 58, code = (uint64_t)k.code << 40;
-    uint64_t dest = (uint64_t)k.dest << 20;
-
-    keys[0] = top;
-    keys[1] = top | 1ull << 56 | (uint64_t)k.service << 48 | code;
-    keys[2] = top | 2ull << 56 | code | dest;
-    keys[3] = top | 3ull << 56 | code | dest | k.place;
+    if (__builtin_expect(c->touched_s >= now.begun_s, 1) || c->touched_s == 0)
+        return 0;
+    return (now.begun_s - c->touched_s - 1) / now.era_s + 1;
 }
 
 /* The key's cell, or CELL_NONE; a new, empty one. */
@@ -78,13 +85,23 @@ uint32_t cell_find(const struct model *, uint64_t key);
 uint32_t cell_create(struct model *, uint64_t key, uint32_t now_s);
 /* Room for `size` cells.  Only at creation, and while more is restored than cells_max. */
 void     cells_resize(struct model *, uint32_t size);
+/* The coldest go, down to three quarters of cells_max. */
+void     cells_drop_coldest(struct model *, struct moment now);
 
-/* A destination as keys have it. */
-static inline struct model_key key_in(const struct model *m, struct model_key key)
+/* Family and level of a key, its lowest bits; the others are a hash. */
+static inline enum model_family key_family(uint64_t key) { return (enum model_family)(key >> 3 & 3); }
+static inline uint32_t key_level(uint64_t key) { return (uint32_t)key & 7; }
+
+/* The slot of a key, and its tag: the bits below those that choose the slot, above the cell's
+ * number. */
+static inline uint32_t slot_of(const struct model *m, uint64_t key)
 {
-    if (m->names != NULL)
-        key.dest = names_area(m->names, key.dest);
-    return key;
+    return (uint32_t)(key >> m->slots_shift);
+}
+
+static inline uint32_t tag_of(const struct model *m, uint64_t key)
+{
+    return (uint32_t)(key >> (m->slots_shift - 12)) << SLOT_CELL_BITS;
 }
 
 static inline void cell_mark(struct model *m, uint32_t cell)

@@ -8,12 +8,17 @@
 
 #include "pipeline/check.h"
 #include "stages/eta/model.h"
+#include "stages/eta/short.h"
 
-enum { MOVED_S_MIN = 3600, MOVED_PERCENT = 10 };
+enum { MOVED_S_MIN = 3600, MOVED_PERCENT = 10, MOVED_OF_SPREAD = 4 };
+
+/* A stated P90 in ten bits of an entry's flags: sixteenths of a minute or so, with six bits of
+ * mantissa. */
+enum { STATED_SHIFT = 1, STATED_BITS = 6, STATED_UNIT_S = 16, STATED_MAX = 1023 };
 
 const char *basis_name(enum estimate_basis basis)
 {
-    static const char *const names[] = {"none", "global", "service", "lane", "facility"};
+    static const char *const names[] = {"none", "global", "service", "destination", "lane", "area"};
 
     CHECK((size_t)basis < sizeof names / sizeof names[0]);
     return names[basis];
@@ -33,23 +38,38 @@ static bool can_estimate(const struct parcel *p)
 
 struct estimate estimate_make(const struct model *model, const struct parcel *p, uint32_t now_s)
 {
-    static const double probabilities[] = {0.5, 0.9, 0.9}; /* two: a repeated one is free */
+    struct estimate  e = {.known = false};
+    struct model_key key = key_of(p, p->code, p->at);
 
-    if (!can_estimate(p))
-        return (struct estimate) {.known = false};
     uint32_t         elapsed_s = now_s > p->state_s ? now_s - p->state_s : 0;
-    struct quantiles q = model_ask(model, MODEL_REMAINING, key_of(p, p->code, p->at), elapsed_s,
-                                   probabilities, now_s);
+    struct outlook   o = model_outlook(model, key, elapsed_s, now_s);
 
-    if (!q.known)
-        return (struct estimate) {.known = false};
-    return (struct estimate) {
-        .p50_s   = p->state_s + (uint32_t)q.p[0],
-        .p90_s   = p->state_s + (uint32_t)q.p[1],
-        .samples = (float)q.samples,
-        .basis   = (uint8_t)(BASIS_GLOBAL + q.level),
-        .known   = true,
-    };
+    e.dwell_s = o.dwell_s;
+    if (!can_estimate(p))
+        return e;
+    e.known = o.known;
+    if (o.known) {
+        e.p50_s = p->state_s + o.p50_s;
+        e.p90_s = p->state_s + o.p90_s;
+        e.raw_s = p->state_s + o.raw_s;
+        e.basis = (uint8_t)(BASIS_GLOBAL + o.level);
+    }
+    return e;
+}
+
+void estimate_state(struct parcel *p, const struct estimate *e)
+{
+    int i = p->history_count - 1;
+
+    while (i >= 0 && entry_s(p, p->history[i]) > p->state_s)
+        i--;
+    if (!e->known || i < 0 || entry_s(p, p->history[i]) != p->state_s
+        || entry_code(p->history[i]) != p->code || entry_flags(p->history[i]) != 0)
+        return;
+    uint32_t stated = short_pack((e->raw_s - p->state_s) / STATED_UNIT_S, STATED_BITS);
+
+    stated = stated < 1 ? 1 : stated > STATED_MAX ? STATED_MAX : stated;
+    p->history[i] |= stated << STATED_SHIFT;
 }
 
 bool estimate_moved(const struct parcel *p, const struct estimate *e, uint32_t now_s,
@@ -61,9 +81,11 @@ bool estimate_moved(const struct parcel *p, const struct estimate *e, uint32_t n
     uint32_t moved_s = e->p50_s > p->eta_last_s ? e->p50_s - p->eta_last_s
                                                 : p->eta_last_s - e->p50_s;
     uint32_t enough_s = remaining_s / 100 * MOVED_PERCENT;
+    uint32_t spread_s = e->p90_s > e->p50_s ? (e->p90_s - e->p50_s) / MOVED_OF_SPREAD : 0;
 
+    enough_s = enough_s > MOVED_S_MIN ? enough_s : MOVED_S_MIN;
     return p->eta_last_s == 0 || state_changed_class
-        || moved_s > (enough_s > MOVED_S_MIN ? enough_s : MOVED_S_MIN);
+        || moved_s > (enough_s > spread_s ? enough_s : spread_s);
 }
 
 uint8_t estimate_at_risk(const struct parcel *p, const struct estimate *e)
@@ -86,6 +108,15 @@ static bool teaches(const struct parcel *p, int i)
         && code_table[entry_code(entry)].state != STATE_UNKNOWN;
 }
 
+static void judge(struct model *model, const struct parcel *p, uint64_t entry, uint32_t took_s)
+{
+    uint32_t stated = entry_flags(entry) >> STATED_SHIFT;
+
+    if (stated != 0)
+        model_judge(model, p->service, (uint8_t)entry_code(entry),
+                    short_unpack(stated, STATED_BITS) * STATED_UNIT_S, took_s);
+}
+
 void estimate_learn_arrival(struct model *model, const struct parcel *p, uint32_t arrived_s,
                             uint32_t now_s)
 {
@@ -99,9 +130,11 @@ void estimate_learn_arrival(struct model *model, const struct parcel *p, uint32_
 
         if (at_s >= arrived_s)
             break;
-        if (teaches(p, i))
-            samples[count++] = (struct model_sample) {
-                key_of(p, (uint8_t)entry_code(entry), entry_place(entry)), arrived_s - at_s};
+        if (!teaches(p, i))
+            continue;
+        judge(model, p, entry, arrived_s - at_s);
+        samples[count++] = (struct model_sample) {
+            key_of(p, (uint8_t)entry_code(entry), entry_place(entry)), arrived_s - at_s};
     }
     model_learn_all(model, MODEL_REMAINING, samples, count, now_s);
 }

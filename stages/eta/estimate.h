@@ -9,23 +9,30 @@
 
 struct model;
 
-enum estimate_basis { BASIS_NONE, BASIS_GLOBAL, BASIS_SERVICE, BASIS_LANE, BASIS_FACILITY };
+enum estimate_basis { BASIS_NONE, BASIS_GLOBAL, BASIS_SERVICE, BASIS_DESTINATION, BASIS_LANE,
+                      BASIS_AREA };
 
 struct estimate {
     uint32_t p50_s, p90_s;   /* moments, Unix seconds; 0 = unknown                          */
-    float    samples;        /* weight behind it at the finest level used                    */
+    uint32_t raw_s;          /* P90 as the histograms have it: a moment                      */
+    uint32_t dwell_s;        /* P99 of the time to the next scan from here; 0 = not known    */
     uint8_t  basis;          /* enum estimate_basis                                         */
-    bool     known;
+    bool     known;          /* P50 and P90                                                 */
 };
 
 const char *basis_name(enum estimate_basis);   /* "lane" */
 
 /* `parcel` as it is after the scan that gave its state, `now_s` the partition clock.
- * Unknown once the parcel has arrived, is returning, or is terminal.  Pure. */
+ * P50 and P90 are unknown once it has arrived, is returning, or is terminal.  Pure. */
 struct estimate estimate_make(const struct model *, const struct parcel *, uint32_t now_s);
 
-/* Is it worth telling?  First estimate; P50 moved by more than max(1 h, 10 % of what
- * remains); the state changed class. */
+/* Keeps in the history, with the scan that gave the state, the histograms' P90 of then: it is
+ * judged when the parcel arrives. */
+void estimate_state(struct parcel *, const struct estimate *);
+
+/* Is it worth telling?  First estimate; P50 moved by more than max(1 h, 10 % of what remains, a
+ * quarter of what lies between P50 and P90: less than the estimate itself does not know); the
+ * state changed class. */
 bool estimate_moved(const struct parcel *, const struct estimate *, uint32_t now_s,
                     bool state_changed_class);
 

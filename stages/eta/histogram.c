@@ -139,11 +139,13 @@ void row_make(struct sight *s, uint32_t row)
     lanes none = {0}, *mass = s->mass[row];
 
     mass[0] = none + flat;
-    mass[1] = row < ROWS - 1 ? none + flat : none; /* the last row has but one block */
+    mass[1] = none + flat;
     if (s->present >> row & 1)
         for (uint32_t p = 0; p < blend->parts && p < BLEND_PARTS_MAX; p++)
             if (blend->of[p]->head >> row & 1)
                 row_add(mass, blend->of[p]->counts + row * ROW, none + blend->share[p]);
+    if (row == ROWS - 1)
+        mass[1] = none; /* it has but one block */
     if (row == s->row && s->elapsed_s > 0)
         sight_cut(s, mass);
     s->sums[row] = lanes_sum(mass[0] + mass[1]);
@@ -255,7 +257,7 @@ size_t histogram_pack(const struct histogram *h, uint8_t bytes[HISTOGRAM_BYTES_M
         uint32_t        row = (uint32_t)__builtin_ctz(rows);
         const uint16_t *counts = h->counts + row * ROW;
 
-        for (uint32_t i = 0; i < ROW; i++) {
+        for (uint32_t i = 0; i < ROW && row * ROW + i < BUCKETS; i++) {
             uint32_t left = counts[i];
 
             bitmap[row] |= (uint8_t)((left > 0) << i);

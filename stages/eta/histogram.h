@@ -19,7 +19,7 @@
 #include "pipeline/check.h"
 
 enum {
-    BUCKETS = 84, ROW = 8, ROWS = (BUCKETS + ROW - 1) / ROW, BLEND_PARTS_MAX = 4, QUANTILES = 3,
+    BUCKETS = 84, ROW = 8, ROWS = (BUCKETS + ROW - 1) / ROW, BLEND_PARTS_MAX = 6, QUANTILES = 3,
     BITMAP_BYTES = (BUCKETS + 7) / 8, COUNT_MAX = 65535, TOTAL_MAX = (1 << 17) - 1, SCALE_BITS = 4,
     SCALE_MAX = (1 << SCALE_BITS) - 1, TOTAL_SHIFT = ROWS + SCALE_BITS,
     HISTOGRAM_BYTES_MAX = 1 + BITMAP_BYTES + 3 * BUCKETS
@@ -30,7 +30,7 @@ extern const uint32_t bucket_edges[BUCKETS + 1]; /* bucket i: [edges[i], edges[i
 struct histogram {
     uint32_t head;               /* total of the counts << TOTAL_SHIFT | scale << ROWS |
                                     bit r: row r, of ROW buckets, has a count other than 0 */
-    uint16_t counts[ROWS * ROW]; /* those behind BUCKETS stay 0                          */
+    uint16_t counts[ROWS * ROW]; /* those behind BUCKETS are none: room for the owner's notes */
 };
 
 /* Parts of the head; the total is in units of a weight of 2^scale. */

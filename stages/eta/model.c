@@ -1,9 +1,12 @@
-/* model.c - cells of histograms by (family, level, key): learned, asked, dropped.
+/* model.c - cells of histograms by (family, level, key): learned, asked.
  *
  * Decay goes forward (Cormode et al., "Forward decay", 2009): instead of old
  * samples losing weight each second, new ones gain it, 2^(time ÷ half-life),
  * counted from the beginning of an *era* of one half-life; a cell that is touched
  * in a later era is halved for each that has passed.
+ *
+ * A scan asks for what a cell has in its notes: which are made when it learns, so that a
+ * question is one look-up, and an estimate moves when enough has been learned, not each time.
  *
  * Every result is a function of the calls made and of nothing else: neither the order of
  * cells in memory nor what a checkpoint did in between has any say, and a cell that was
@@ -17,8 +20,7 @@
 
 #include "pipeline/check.h"
 #include "stages/eta/cells.h"
-
-enum { LINE = 64 };
+#include "stages/eta/short.h"
 
 static const double STEP_GROWTH = 1.0108892860517005; /* 2^(1/64) */
 static const double FLAT_SAMPLES = 1;   /* what no cell has seen is not impossible: one sample
@@ -27,101 +29,92 @@ static const double FLAT_SAMPLES = 1;   /* what no cell has seen is not impossib
  * probability at most so much away. */
 static const double NEGLIGIBLE = 1.0 / 256;
 
-/* ── The table of cells ──────────────────────────────────────────────────────────────── */
+enum { STANDS_FOR_MAX = 4, NOTE_BITS = 11, NOTES_EVERY = 8, NOTES_SAMPLES_MIN = 2,
+       DWELL_SUPPORT_MIN = 50, PRUNE_EVERY_S = 6 * 3600 };
+/* P90's factor: a forecast too early moves it up by 4.5 %, any other down by 0.5 %, so that it
+ * rests where one in ten is. */
+enum { FACTOR_UP = 45, FACTOR_DOWN = 5, FACTOR_PARTS = 1000,
+       FACTOR_MIN = FACTOR_ONE / 4, FACTOR_MAX = FACTOR_ONE * 6 };
 
-static inline uint64_t hash_of(uint64_t key)
+/* ── Keys ────────────────────────────────────────────────────────────────────────────── */
+
+enum nearness { NEAR_UNKNOWN, NEAR_ELSEWHERE, NEAR_REGION, NEAR_AREA, NEAR_THERE };
+
+/* A key as it is in any partition: what its names mean; without a dictionary, numbers mean
+ * themselves. */
+struct meaning {
+    struct name_codes place, dest;
+    uint64_t          service, code_near;
+};
+
+static inline struct name_codes codes_of(const struct model *m, name_id id)
 {
-    return key * 0x9E3779B97F4A7C15u;
+    return m->names != NULL ? *names_codes(m->names, NAME_PLACE, id)
+                            : (struct name_codes) {id, id, id};
 }
 
-/* The bits of the hash below those that choose the slot, above the cell's number. */
-static inline uint32_t tag_of(const struct model *m, uint64_t hash)
+static inline struct meaning meaning_of(const struct model *m, struct model_key key)
 {
-    return (uint32_t)(hash >> (m->slots_shift - 12)) << SLOT_CELL_BITS;
+    struct meaning w = {codes_of(m, key.place), codes_of(m, key.dest), key.service, 0};
+    enum nearness  near = w.place.self == 0 || w.dest.self == 0 ? NEAR_UNKNOWN
+                        : w.place.self == w.dest.self           ? NEAR_THERE
+                        : w.place.area == w.dest.area           ? NEAR_AREA
+                        : w.place.region == w.dest.region       ? NEAR_REGION : NEAR_ELSEWHERE;
+
+    if (m->names != NULL)
+        w.service = names_codes(m->names, NAME_SERVICE, key.service)->self;
+    w.code_near = (uint64_t)key.code << 8 | near;
+    return w;
 }
 
-static inline uint32_t find(const struct model *m, uint64_t key)
+static inline uint64_t key_mix(uint64_t x, enum model_family family, uint32_t level)
 {
-    uint64_t hash = hash_of(key);
-    uint32_t tag = tag_of(m, hash), at = (uint32_t)(hash >> m->slots_shift);
-
-    for (uint32_t slot; (slot = m->slots[at]) != 0; at = (at + 1) & m->slots_mask) {
-        uint32_t cell = (slot ^ tag) - 1; /* the tag's bits are 0 if it is the key's */
-
-        if (cell < CELLS_MAX && m->cells[cell].key == key)
-            return cell;
-    }
-    return CELL_NONE;
+    x = (x ^ x >> 32) * 0x9E3779B97F4A7C15u;
+    x ^= x >> 29;
+    return (x * 0xBF58476D1CE4E5B9u & ~31ull) | (uint64_t)family << 3 | level;
 }
 
-uint32_t cell_find(const struct model *m, uint64_t key)
+static inline uint64_t leg_key_at(const struct meaning *w, uint32_t level)
 {
-    return find(m, key);
+    uint64_t x = level != 3 ? w->service << 32 : 0;
+
+    if (level > 1)
+        x += w->place.self * 0xA0761D6478BD642Fu;
+    if (level > 2)
+        x += w->dest.self * 0xD6E8FEB86659FD93u;
+    return key_mix(level > 4 ? x + w->code_near : x, MODEL_LEG, level);
 }
 
-/* The key has no cell yet. */
-static void slot_fill(struct model *m, uint32_t cell)
+/* The key at a level, from 1 on. */
+static inline uint64_t key_at(const struct meaning *w, enum model_family family, uint32_t level)
 {
-    uint64_t hash = hash_of(m->cells[cell].key);
-    uint32_t at = (uint32_t)(hash >> m->slots_shift);
+    if (family == MODEL_LEG)
+        return leg_key_at(w, level);
+    uint64_t x = w->code_near + (level == 1 || family == MODEL_REMAINING ? w->service << 32 : 0);
 
-    while (m->slots[at] != 0)
-        at = (at + 1) & m->slots_mask;
-    m->slots[at] = tag_of(m, hash) | (cell + 1);
+    if (level > 1)
+        x += (level < 4 ? w->dest.region : w->dest.area) * 0xD6E8FEB86659FD93u;
+    if (level > 2 || (level == 2 && family == MODEL_DWELL))
+        x += (family == MODEL_DWELL ? w->place.self : w->place.region) * 0xA0761D6478BD642Fu;
+    return key_mix(x, family, level);
 }
 
-static void slots_fill(struct model *m)
+/* How many levels say something of their own: without a place, or where an area is all of its
+ * region, the finest would repeat their parents. */
+static inline uint32_t levels_of(const struct meaning *w, enum model_family family)
 {
-    memset(m->slots, 0, (m->slots_mask + 1) * sizeof *m->slots);
-    for (uint32_t i = 0; i < m->count; i++)
-        slot_fill(m, i);
+    if (family == MODEL_LEG)
+        return MODEL_LEVELS;
+    if (family == MODEL_DWELL)
+        return w->place.self == 0 ? 2 : 3;
+    return w->place.self == 0 ? 3 : w->dest.area == w->dest.region ? 4 : 5;
 }
 
-static size_t dirty_words(uint32_t size)
-{
-    return (size + 63) / 64;
-}
-
-void cells_resize(struct model *m, uint32_t size)
-{
-    struct cell *cells = aligned_alloc(LINE, size * sizeof *cells);
-    uint64_t    *dirty = calloc(dirty_words(size), sizeof *dirty);
-
-    CHECK(size <= CELLS_MAX && cells != NULL && dirty != NULL && size > m->count);
-    if (m->count > 0) {
-        memcpy(cells, m->cells, m->count * sizeof *cells);
-        memcpy(dirty, m->dirty, dirty_words(m->count) * sizeof *dirty);
-    }
-    free(m->cells);
-    free(m->dirty);
-    free(m->slots);
-    m->cells = cells;
-    m->dirty = dirty;
-    m->size = size;
-    m->slots_mask = 255;
-    while (m->slots_mask < size + size / 2)
-        m->slots_mask += m->slots_mask + 1;
-    m->slots_shift = (uint32_t)__builtin_clzll(m->slots_mask);
-    m->order = realloc(m->order, size * sizeof *m->order);
-    m->slots = malloc((m->slots_mask + 1) * sizeof *m->slots);
-    CHECK(m->order != NULL && m->slots != NULL);
-    slots_fill(m);
-}
-
-uint32_t cell_create(struct model *m, uint64_t key, uint32_t now_s)
-{
-    uint32_t cell = m->count++;
-
-    CHECK(cell < m->size);
-    m->cells[cell] = (struct cell) {.key = key, .touched_s = now_s};
-    slot_fill(m, cell);
-    return cell;
-}
+/* ── One model ───────────────────────────────────────────────────────────────────────── */
 
 struct model *model_create(const struct model_settings *settings)
 {
     struct model *m = calloc(1, sizeof *m);
-    uint64_t      keys[MODEL_LEVELS];
 
     CHECK(m != NULL && settings->half_life_s >= STEPS && settings->shrink > 0);
     m->magic = MODEL_MAGIC;
@@ -132,11 +125,13 @@ struct model *model_create(const struct model_settings *settings)
     double weight = UNIT;
     for (int i = 0; i < STEPS; i++, weight *= STEP_GROWTH)
         m->weights[i] = (uint16_t)(weight + 0.5);
+    m->factors = malloc((SERVICES_MAX + 1) * sizeof *m->factors);
+    CHECK(m->factors != NULL);
+    for (uint32_t i = 0; i < (SERVICES_MAX + 1) * SCAN_CODES; i++)
+        m->factors[i / SCAN_CODES][i % SCAN_CODES] = FACTOR_ONE;
     cells_resize(m, settings->cells_max + FAMILIES);
-    for (int family = 0; family < FAMILIES; family++) {
-        keys_of((enum model_family)family, (struct model_key) {0}, keys);
-        (void)cell_create(m, keys[0], 0);
-    }
+    for (uint32_t family = 0; family < FAMILIES; family++)
+        (void)cell_create(m, key_mix(1, (enum model_family)family, 0), 0);
     return m;
 }
 
@@ -146,11 +141,15 @@ void model_destroy(struct model *m)
         return;
     CHECK_MAGIC(m, MODEL_MAGIC);
     m->magic = 0;
+    for (uint32_t i = 0; i < m->old_count; i++)
+        free(m->old[i]);
+    free(m->old);
     free(m->cells);
     free(m->dirty);
     free(m->slots);
     free(m->order);
     free(m->gone);
+    free(m->factors);
     free(m);
 }
 
@@ -162,8 +161,13 @@ uint32_t model_cells(const struct model *m)
 size_t model_bytes(const struct model *m)
 {
     return sizeof *m + m->size * (sizeof *m->cells + sizeof *m->order)
-         + (m->slots_mask + 1) * sizeof *m->slots + dirty_words(m->size) * sizeof *m->dirty
-         + m->gone_size * sizeof *m->gone;
+         + (m->slots_mask + 1) * sizeof *m->slots + (m->size + 63) / 64 * sizeof *m->dirty
+         + m->gone_size * sizeof *m->gone + (SERVICES_MAX + 1) * sizeof *m->factors;
+}
+
+uint32_t model_age_s(const struct model *m, uint32_t now_s)
+{
+    return m->born_s != 0 && now_s > m->born_s ? now_s - m->born_s : 0;
 }
 
 /* ── Eras ────────────────────────────────────────────────────────────────────────────── */
@@ -173,14 +177,6 @@ struct moment moment_of(const struct model *m, uint32_t now_s)
     uint32_t step = now_s / m->step_s, in_era = step % STEPS;
 
     return (struct moment) {(step - in_era) * m->step_s, STEPS * m->step_s, m->weights[in_era]};
-}
-
-/* How many eras ago the cell was touched; 0 too if that is still to come. */
-static inline uint32_t eras_since(const struct cell *c, struct moment now)
-{
-    if (__builtin_expect(c->touched_s >= now.begun_s, 1))
-        return 0;
-    return (now.begun_s - c->touched_s - 1) / now.era_s + 1;
 }
 
 /* What a unit in this cell is worth now, in samples. */
@@ -193,207 +189,27 @@ static inline double worth_of(const struct cell *c, struct moment now, double in
     return scale == eras ? in_this_era : ldexp(in_this_era, (int)scale - (int)eras);
 }
 
-/* ── Dropping the coldest ────────────────────────────────────────────────────────────── */
+/* ── Mixing levels ───────────────────────────────────────────────────────────────────── */
 
-static bool colder(const struct coldness *a, const struct coldness *b)
-{
-    return a->weight < b->weight || (a->weight == b->weight && a->key < b->key);
-}
-
-static void swap(struct coldness *a, struct coldness *b)
-{
-    struct coldness kept = *a;
-
-    *a = *b;
-    *b = kept;
-}
-
-/* Puts the `wanted` coldest first (Hoare 1961).  Keys are all different, so which they are
- * does not depend on the order they come in. */
-static void coldest_first(struct coldness *list, uint32_t count, uint32_t wanted)
-{
-    while (count > 1 && wanted > 0 && wanted < count) {
-        uint32_t store = 0;
-
-        swap(&list[count / 2], &list[count - 1]);
-        for (uint32_t i = 0; i + 1 < count; i++)
-            if (colder(&list[i], &list[count - 1]))
-                swap(&list[i], &list[store++]);
-        swap(&list[store], &list[count - 1]);
-        if (wanted <= store) {
-            count = store;
-        } else {
-            list += store + 1;
-            count -= store + 1;
-            wanted -= store + 1;
-        }
-    }
-}
-
-static void gone_add(struct model *m, uint64_t key)
-{
-    if (m->gone_count == m->gone_size) { /* at most once an hour of the partition's clock */
-        m->gone_size = m->gone_size == 0 ? 1024 : 2 * m->gone_size;
-        m->gone = realloc(m->gone, m->gone_size * sizeof *m->gone);
-        CHECK(m->gone != NULL);
-    }
-    m->gone[m->gone_count++] = key;
-}
-
-/* Cells whose key is 0 go; the last ones take their places, and their marks with them. */
-static void cells_compact(struct model *m)
-{
-    for (uint32_t i = FAMILIES; i < m->count; i++) {
-        while (m->cells[i].key == 0 && i < m->count) {
-            uint32_t last = --m->count;
-
-            m->dirty[i / 64] &= ~(1ull << i % 64);
-            m->dirty[i / 64] |= (m->dirty[last / 64] >> last % 64 & 1) << i % 64;
-            m->dirty[last / 64] &= ~(1ull << last % 64);
-            m->cells[i] = m->cells[last];
-        }
-    }
-    slots_fill(m);
-}
-
-/* As of now, whatever the era it is counted from. */
-static uint64_t weight_of(const struct cell *c, struct moment now)
-{
-    uint32_t eras = eras_since(c, now);
-
-    return eras < 64 ? (uint64_t)histogram_total(&c->h) << histogram_scale(&c->h) << 32 >> eras
-                     : 0;
-}
-
-static void drop_coldest(struct model *m, struct moment now)
-{
-    uint32_t keep = m->cells_max / 10 * 9, finer = m->count - FAMILIES;
-    uint32_t drop = finer > keep ? finer - keep : 0;
-
-    for (uint32_t i = 0; i < finer; i++) {
-        const struct cell *c = &m->cells[FAMILIES + i];
-
-        m->order[i] = (struct coldness) {weight_of(c, now), c->key};
-    }
-    coldest_first(m->order, finer, drop);
-    for (uint32_t i = 0; i < drop; i++) {
-        m->cells[cell_find(m, m->order[i].key)].key = 0;
-        gone_add(m, m->order[i].key);
-    }
-    cells_compact(m);
-}
-
-/* ── Learning ────────────────────────────────────────────────────────────────────────── */
-
-/* Levels that say something of this key: without a place, (place, …) repeats its parent. */
-static inline uint32_t levels_of(struct model_key key)
-{
-    return key.place == NAME_NONE ? MODEL_LEVELS - 1 : MODEL_LEVELS;
-}
-
-/* A sample's cells at levels 1 to 3, its bucket, and what it is rounded by. */
-struct located {
-    uint32_t bucket, noise;
-    uint32_t cells[MODEL_LEVELS - 1];
+/* The cells that a question or a sample concerns, by level; CELL_NONE where there is none. */
+struct path {
+    uint32_t levels;
+    uint32_t cells[MODEL_LEVELS];
 };
-
-static inline bool has_samples(const struct histogram *h, double samples)
-{
-    return (double)(histogram_total(h) << histogram_scale(h)) >= samples * UNIT;
-}
-
-/* Makes the cells that are missing where there is room, finer ones once their parent has as many
- * samples as it counts for: before, they would say the same.  The lines that learning touches
- * are on their way. */
-static inline void cells_locate(struct model *m, enum model_family family,
-                                const struct model_sample *sample, uint32_t now_s,
-                                struct located *l)
-{
-    uint32_t levels = levels_of(sample->key);
-    uint64_t keys[MODEL_LEVELS];
-
-    keys_of(family, key_in(m, sample->key), keys);
-    l->bucket = bucket_of(sample->seconds);
-    l->noise = sample->seconds * 0x9E3779B1u ^ now_s * 0x85EBCA77u;
-    for (uint32_t level = 1, parent = family; level < MODEL_LEVELS; level++) {
-        uint32_t cell = level < levels ? find(m, keys[level]) : CELL_NONE;
-
-        if (cell == CELL_NONE && level < levels && parent != CELL_NONE
-            && m->count < m->cells_max + FAMILIES
-            && (level == 1 || has_samples(&m->cells[parent].h, m->shrink)))
-            cell = cell_create(m, keys[level], now_s);
-        if (cell != CELL_NONE)
-            __builtin_prefetch(&m->cells[cell].h.counts[l->bucket], 1);
-        l->cells[level - 1] = parent = cell;
-    }
-}
-
-static inline void cell_learn(struct model *m, uint32_t cell, const struct located *l,
-                              struct moment now, uint32_t now_s)
-{
-    struct cell *c = &m->cells[cell];
-    uint32_t     weight = now.weight;
-
-    if (__builtin_expect(c->touched_s - now.begun_s >= now.era_s, 0)) {
-        if (c->touched_s < now.begun_s)
-            histogram_halve(&c->h, eras_since(c, now));
-        else /* a clock that ran back: as if at the beginning of the era last touched */
-            weight = UNIT;
-    }
-    histogram_add(&c->h, l->bucket, weight, l->noise);
-    c->touched_s = now_s > c->touched_s ? now_s : c->touched_s;
-    cell_mark(m, cell);
-}
-
-void model_learn_all(struct model *m, enum model_family family,
-                     const struct model_sample *samples, uint32_t count, uint32_t now_s)
-{
-    struct moment  now = moment_of(m, now_s);
-    struct located located[MODEL_SAMPLES_MAX];
-
-    CHECK_MAGIC(m, MODEL_MAGIC);
-    CHECK(count <= MODEL_SAMPLES_MAX);
-    if (m->count >= m->cells_max + FAMILIES && now_s / 3600 > m->pruned_hour) {
-        m->pruned_hour = now_s / 3600;
-        m->pruned_dirty = true;
-        drop_coldest(m, now);
-    }
-    for (uint32_t i = 0; i < count; i++)
-        cells_locate(m, family, &samples[i], now_s, &located[i]);
-    for (uint32_t i = 0; i < count; i++) {
-        cell_learn(m, family, &located[i], now, now_s);
-        for (uint32_t level = 0; level < MODEL_LEVELS - 1; level++)
-            if (located[i].cells[level] != CELL_NONE)
-                cell_learn(m, located[i].cells[level], &located[i], now, now_s);
-    }
-}
-
-void model_learn(struct model *m, enum model_family family, struct model_key key,
-                 uint32_t seconds, uint32_t now_s)
-{
-    model_learn_all(m, family, &(struct model_sample) {key, seconds}, 1, now_s);
-}
-
-/* ── Asking ──────────────────────────────────────────────────────────────────────────── */
 
 /* P = (c + w P_parent) / (n + w) from the finest level down, multiplied out: each level's
  * counts get one factor.  Ends where less than `negligible` is left to share. */
-static inline __attribute__((always_inline))
-void blend_make(const struct model *m, enum model_family family, struct model_key key,
-                uint32_t now_s, double negligible, struct blend *blend, struct quantiles *answer)
+static void blend_make(const struct model *m, const struct path *path, struct moment now,
+                       double negligible, struct blend *blend, struct quantiles *answer)
 {
-    struct moment now = moment_of(m, now_s);
-    double        in_this_era = 1.0 / now.weight;
-    double        left = 1; /* share that the coarser levels divide among them */
-    double        support = 0;
-    uint32_t      parts = 0, level = levels_of(key);
-    uint64_t      keys[MODEL_LEVELS];
+    double   in_this_era = 1.0 / now.weight;
+    double   left = 1; /* share that the coarser levels divide among them */
+    double   support = 0;
+    uint32_t parts = 0, level = path->levels;
 
-    CHECK_MAGIC(m, MODEL_MAGIC);
-    keys_of(family, key_in(m, key), keys);
-    *answer = (struct quantiles) {.known = histogram_total(&m->cells[family].h) > 0};
+    *answer = (struct quantiles) {.known = histogram_total(&m->cells[path->cells[0]].h) > 0};
     while (answer->known && level > 0 && left >= negligible) {
-        uint32_t cell = --level == 0 ? (uint32_t)family : find(m, keys[level]);
+        uint32_t cell = path->cells[--level];
 
         if (cell == CELL_NONE || histogram_total(&m->cells[cell].h) == 0)
             continue;
@@ -418,30 +234,248 @@ void blend_make(const struct model *m, enum model_family family, struct model_ke
     answer->support = support;
 }
 
-struct quantiles model_ask(const struct model *m, enum model_family family, struct model_key key,
-                           uint32_t elapsed_s, const double probabilities[3], uint32_t now_s)
+/* What the finest cell of the path says from now on. */
+static void notes_make(struct model *m, enum model_family family, const struct path *path,
+                       struct moment now)
 {
-    struct quantiles answer;
+    static const double probabilities[] = {1.0 / 64, 0.5, 0.9};
+    struct cell     *c = &m->cells[path->cells[path->levels - 1]];
+    uint16_t        *notes = c->h.counts + BUCKETS;
+    uint32_t         samples = (histogram_total(&c->h) << histogram_scale(&c->h)) / UNIT;
+    struct quantiles q;
     struct blend     blend;
 
-    blend_make(m, family, key, now_s, NEGLIGIBLE, &blend, &answer);
-    /* Where most of it lies in the past, what was negligible no longer is. */
-    if (answer.known && blend_quantiles(&blend, elapsed_s, probabilities, answer.p) < 0.5f) {
-        blend_make(m, family, key, now_s, 0, &blend, &answer);
-        (void)blend_quantiles(&blend, elapsed_s, probabilities, answer.p);
+    blend_make(m, path, now, NEGLIGIBLE, &blend, &q);
+    if (family != MODEL_DWELL) {
+        (void)blend_quantiles(&blend, 0, probabilities, q.p);
+    } else {
+        q.p[0] = 0;
+        q.p[1] = q.support;
+        q.p[2] = blend_quantile_within(&blend, 0.99, 0, UINT32_MAX);
     }
+    for (int i = 0; i < NOTE_UNTIL; i++)
+        notes[i] = (uint16_t)short_pack((uint32_t)q.p[i], NOTE_BITS);
+    samples = samples / NOTES_EVERY > NOTES_SAMPLES_MIN ? samples / NOTES_EVERY
+                                                        : (uint32_t)NOTES_SAMPLES_MIN;
+    notes[NOTE_UNTIL] = (uint16_t)(samples < UINT16_MAX ? samples : UINT16_MAX);
+}
+
+/* ── Learning ────────────────────────────────────────────────────────────────────────── */
+
+/* A sample's path, its bucket and weight, and what it is rounded by. */
+struct located {
+    uint32_t    bucket, noise, weight;
+    struct path path;
+};
+
+static inline bool has_samples(const struct histogram *h, double samples)
+{
+    return (double)(histogram_total(h) << histogram_scale(h)) >= samples * UNIT;
+}
+
+/* What ended after `seconds` can have been seen in the last age - seconds of a world of this age
+ * only: it stands for age ÷ (age - seconds) that began as evenly.  At most four, as there is
+ * little behind what is weighed so much; not worth a division below a 64th. */
+static inline uint32_t weight_at(uint32_t age_s, uint32_t seconds, uint32_t weight)
+{
+    if (seconds <= age_s / 64)
+        return weight;
+    uint32_t left_s = seconds < age_s ? age_s - seconds : 0;
+
+    return left_s <= age_s / STANDS_FOR_MAX ? weight * STANDS_FOR_MAX
+                                            : (uint32_t)((uint64_t)weight * age_s / left_s);
+}
+
+/* Makes the cells that are missing where there is room, finer ones once their parent has as many
+ * samples as it counts for: before, they would say the same.  The lines that learning touches
+ * are on their way. */
+static inline void cells_locate(struct model *m, enum model_family family,
+                                const struct model_sample *sample, uint32_t now_s,
+                                struct located *l)
+{
+    struct meaning w = meaning_of(m, sample->key);
+
+    l->path.levels = levels_of(&w, family);
+    l->path.cells[0] = (uint32_t)family;
+    l->bucket = bucket_of(sample->seconds);
+    l->noise = sample->seconds * 0x9E3779B1u ^ now_s * 0x85EBCA77u;
+    for (uint32_t level = 1, parent = (uint32_t)family; level < l->path.levels; level++) {
+        uint64_t key = key_at(&w, family, level);
+        uint32_t cell = cell_find(m, key);
+
+        if (cell == CELL_NONE && parent != CELL_NONE && m->count < m->cells_max + FAMILIES
+            && (level == 1 || has_samples(&m->cells[parent].h, m->shrink)))
+            cell = cell_create(m, key, now_s);
+        if (cell != CELL_NONE)
+            __builtin_prefetch(&m->cells[cell].h.counts[l->bucket], 1);
+        l->path.cells[level] = parent = cell;
+    }
+}
+
+static inline void cell_learn(struct model *m, uint32_t cell, const struct located *l,
+                              struct moment now, uint32_t now_s)
+{
+    struct cell *c = &m->cells[cell];
+    uint32_t     weight = l->weight;
+
+    if (__builtin_expect(c->touched_s - now.begun_s >= now.era_s, 0)) {
+        if (c->touched_s < now.begun_s)
+            histogram_halve(&c->h, eras_since(c, now));
+        else /* a clock that ran back: as if at the beginning of the era last touched */
+            weight = UNIT;
+    }
+    histogram_add(&c->h, l->bucket, weight, l->noise);
+    c->touched_s = now_s > c->touched_s ? now_s : c->touched_s;
+    cell_mark(m, cell);
+}
+
+/* From the top, as a cell's notes are made of its parents' counts too. */
+static inline void sample_learn(struct model *m, enum model_family family,
+                                const struct located *l, struct moment now, uint32_t now_s)
+{
+    struct path upto = l->path;
+
+    for (uint32_t level = 0; level < l->path.levels; level++) {
+        uint32_t cell = l->path.cells[level];
+
+        if (cell == CELL_NONE)
+            continue;
+        cell_learn(m, cell, l, now, now_s);
+        uint16_t *until = &m->cells[cell].h.counts[BUCKETS + NOTE_UNTIL];
+
+        if (*until > 1) {
+            --*until;
+            continue;
+        }
+        upto.levels = level + 1;
+        notes_make(m, family, &upto, now);
+    }
+}
+
+static void times_keep(struct model *m, uint32_t now_s)
+{
+    if (__builtin_expect(m->born_s == 0, 0)) {
+        m->born_s = now_s;
+        m->times_dirty = true;
+    }
+    if (m->count >= m->cells_max + FAMILIES && now_s / PRUNE_EVERY_S > m->pruned) {
+        m->pruned = now_s / PRUNE_EVERY_S;
+        m->times_dirty = true;
+        cells_drop_coldest(m, moment_of(m, now_s));
+    }
+}
+
+void model_learn_all(struct model *m, enum model_family family,
+                     const struct model_sample *samples, uint32_t count, uint32_t now_s)
+{
+    struct moment  now = moment_of(m, now_s);
+    struct located located[MODEL_SAMPLES_MAX];
+
+    CHECK_MAGIC(m, MODEL_MAGIC);
+    CHECK(count <= MODEL_SAMPLES_MAX);
+    times_keep(m, now_s);
+    for (uint32_t i = 0; i < count; i++)
+        cells_locate(m, family, &samples[i], now_s, &located[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        located[i].weight = family == MODEL_LEG ? now.weight
+                          : weight_at(model_age_s(m, now_s), samples[i].seconds, now.weight);
+        sample_learn(m, family, &located[i], now, now_s);
+    }
+}
+
+void model_learn(struct model *m, enum model_family family, struct model_key key,
+                 uint32_t seconds, uint32_t now_s)
+{
+    model_learn_all(m, family, &(struct model_sample) {key, seconds}, 1, now_s);
+}
+
+void model_judge(struct model *m, uint8_t service, uint8_t code, uint32_t raw_s, uint32_t took_s)
+{
+    CHECK(code < SCAN_CODES);
+    uint32_t factor = m->factors[service][code];
+
+    factor = took_s > (uint64_t)raw_s * factor / FACTOR_ONE ? factor + factor * FACTOR_UP / FACTOR_PARTS
+                       : factor - factor * FACTOR_DOWN / FACTOR_PARTS;
+    factor = factor < FACTOR_MIN ? FACTOR_MIN : factor > FACTOR_MAX ? FACTOR_MAX : factor;
+    m->factors[service][code] = (uint16_t)factor;
+    m->factors_dirty[service / 64] |= 1ull << service % 64;
+}
+
+/* ── Asking ──────────────────────────────────────────────────────────────────────────── */
+
+/* The finest cell there is, and its level. */
+static inline const struct cell *cell_finest(const struct model *m, enum model_family family,
+                                             const struct meaning *w, uint32_t *level)
+{
+    for (*level = levels_of(w, family); --*level > 0;) {
+        uint32_t cell = cell_find(m, key_at(w, family, *level));
+
+        if (cell != CELL_NONE)
+            return &m->cells[cell];
+    }
+    return &m->cells[family];
+}
+
+static inline uint32_t note_of(const struct cell *c, uint32_t note)
+{
+    return short_unpack(c->h.counts[BUCKETS + note], NOTE_BITS);
+}
+
+static uint32_t moved_p90_s(const struct model *m, struct model_key key, uint32_t elapsed_s,
+                            uint32_t raw_s)
+{
+    uint64_t left_s = raw_s > elapsed_s ? raw_s - elapsed_s : 0;
+
+    return elapsed_s + (uint32_t)(left_s * m->factors[key.service][key.code] / FACTOR_ONE);
+}
+
+struct outlook model_outlook(const struct model *m, struct model_key key, uint32_t elapsed_s,
+                             uint32_t now_s)
+{
+    static const double probabilities[] = {0.5, 0.9, 0.9}; /* two: a repeated one is free */
+    struct meaning     w = meaning_of(m, key);
+    uint32_t           level;
+    const struct cell *dwell = cell_finest(m, MODEL_DWELL, &w, &level);
+    const struct cell *c = cell_finest(m, MODEL_REMAINING, &w, &level);
+    struct outlook     answer = {.level = (uint8_t)level, .known = note_of(c, NOTE_HIGH) != 0};
+
+    CHECK_MAGIC(m, MODEL_MAGIC);
+    CHECK(key.code < SCAN_CODES);
+    if (note_of(dwell, NOTE_MIDDLE) >= DWELL_SUPPORT_MIN)
+        answer.dwell_s = note_of(dwell, NOTE_HIGH);
+    if (!answer.known)
+        return answer;
+    answer.p50_s = note_of(c, NOTE_MIDDLE);
+    answer.raw_s = note_of(c, NOTE_HIGH);
+    if (elapsed_s > note_of(c, NOTE_LOW)) {
+        struct quantiles q = model_ask(m, MODEL_REMAINING, key, elapsed_s, probabilities, now_s);
+
+        answer.p50_s = (uint32_t)q.p[0];
+        answer.raw_s = (uint32_t)q.p[1];
+    }
+    answer.p90_s = moved_p90_s(m, key, elapsed_s, answer.raw_s);
+    answer.p90_s = answer.p90_s < answer.p50_s ? answer.p50_s : answer.p90_s;
     return answer;
 }
 
-uint32_t model_ask_within(const struct model *m, enum model_family family, struct model_key key,
-                          double probability, uint32_t low_s, uint32_t high_s, double support_min,
-                          uint32_t now_s)
+struct quantiles model_ask(const struct model *m, enum model_family family, struct model_key key,
+                           uint32_t elapsed_s, const double probabilities[3], uint32_t now_s)
 {
+    struct moment    now = moment_of(m, now_s);
     struct quantiles answer;
     struct blend     blend;
+    struct path      path = {.cells = {(uint32_t)family}};
+    struct meaning   w = meaning_of(m, key);
 
-    blend_make(m, family, key, now_s, NEGLIGIBLE, &blend, &answer);
-    if (!answer.known || answer.support < support_min)
-        return high_s;
-    return blend_quantile_within(&blend, probability, low_s, high_s);
+    CHECK_MAGIC(m, MODEL_MAGIC);
+    path.levels = levels_of(&w, family);
+    for (uint32_t level = 1; level < path.levels; level++)
+        path.cells[level] = cell_find(m, key_at(&w, family, level));
+    blend_make(m, &path, now, NEGLIGIBLE, &blend, &answer);
+    /* Where most of it lies in the past, what was negligible no longer is. */
+    if (answer.known && blend_quantiles(&blend, elapsed_s, probabilities, answer.p) < 0.5f) {
+        blend_make(m, &path, now, 0, &blend, &answer);
+        (void)blend_quantiles(&blend, elapsed_s, probabilities, answer.p);
+    }
+    return answer;
 }

@@ -1,13 +1,17 @@
 /* model.h - what a partition has learned: decaying log-bucket histograms in a
  * hierarchy, each level shrunk towards its parent.
  *
- * Two families: time REMAINING from a scan to the parcel's arrival (DELIVERED or STATION_IN,
- * whichever is first), and DWELL, the time until the next physical scan.  Levels:
- * global → (service, code) → (code, area of the destination) → (place, code, area).  A level's
- * distribution is its own counts plus its parent's distribution counted as `shrink`
- * samples (10): measured, that beats falling back at a sample count by 7 % of MAE.
- * A finer cell is made once its parent has that many; coarse levels of which an answer would
- * take less than a 256th are left out of it.
+ * Three families: time REMAINING from a scan to the parcel's arrival (DELIVERED or STATION_IN,
+ * whichever is first), DWELL, the time until the next physical scan, and of a LEG with a plan
+ * the actual time over the planned one.  Levels of REMAINING:
+ * global → (service, code, nearness) → and the destination's region → and that of the place →
+ * and the destination's area.  Of DWELL: global → (service, code, nearness) → (code, nearness,
+ * destination's region, place).  Of LEG: global → (service) → (service, place) → (place, dest) →
+ * and service → and code, which here is a part of the day.  Nearness: at the destination, in its area, in its region,
+ * elsewhere, nowhere known.  A level's distribution is its own counts plus its parent's
+ * distribution counted as `shrink` samples: measured, that beats falling back at a sample count.
+ * A finer cell is made once its parent has that many.  Early in a world only short durations
+ * have ended: a sample counts as many as it stands for (model.c).
  * A pure function of the partition's log: no wall clock, no randomness.
  */
 #ifndef STAGES_ETA_MODEL_H
@@ -21,15 +25,16 @@
 
 struct model;
 
-enum model_family { MODEL_REMAINING, MODEL_DWELL };
-enum { MODEL_LEVELS = 4, MODEL_CELL_BYTES_MAX = 288, MODEL_SAMPLES_MAX = 32 };
+enum model_family { MODEL_REMAINING, MODEL_DWELL, MODEL_LEG };
+enum { MODEL_LEG_ONE = 3600 /* an hour for actual = planned */ };
+enum { MODEL_LEVELS = 6, MODEL_CELL_BYTES_MAX = 296, MODEL_SAMPLES_MAX = 32 };
 
 struct model_settings {
     uint32_t cells_max;       /* per partition; beyond it no finer cell is made until the
                                  coldest have been dropped (their parents have learned them) */
     uint32_t half_life_s;     /* weight of a sample halves in this time                     */
     double   shrink;          /* the parent's distribution counts as so many samples          */
-    const struct names *names; /* whose areas destinations stand for; NULL: each for itself    */
+    const struct names *names; /* whose texts the keys mean; NULL: numbers mean themselves     */
 };
 
 struct model_key {
@@ -54,6 +59,27 @@ struct model_sample {
 void model_learn_all(struct model *, enum model_family, const struct model_sample *,
                      uint32_t count, uint32_t now_s);
 
+/* The histograms' P90 for a parcel of this service at a scan of this code was raw_s (outlook),
+ * and it took so long: if that is more than what would be said of raw_s now, P90s of both are a
+ * little later from now on, else a ninth of that sooner. */
+void model_judge(struct model *, uint8_t service, uint8_t code, uint32_t raw_s, uint32_t took_s);
+
+/* What is asked at every scan: as last made for the finest cell there is, at most an eighth of
+ * its samples ago.  Whole durations, given that elapsed_s have passed already (so that a parcel
+ * past its P50 is not "due now"); P90 as the judgements have moved it. */
+struct outlook {
+    uint32_t p50_s, p90_s;
+    uint32_t raw_s;         /* P90 without that                                             */
+    uint8_t  level;         /* that answered, 0 = global                                    */
+    bool     known;         /* false: nothing of the remaining time learned yet             */
+    uint32_t dwell_s;       /* P99 of DWELL; 0 = fewer than 50 samples stand behind it      */
+};
+struct outlook model_outlook(const struct model *, struct model_key, uint32_t elapsed_s,
+                             uint32_t now_s);
+
+/* For how long it has been learning: what takes longer it cannot have seen end. */
+uint32_t model_age_s(const struct model *, uint32_t now_s);
+
 struct quantiles {
     double  p[3];           /* seconds, at the asked probabilities                          */
     double  samples;        /* weight at the finest level that has any                      */
@@ -64,16 +90,9 @@ struct quantiles {
     bool    known;          /* false: nothing learned yet                                   */
 };
 
-/* Quantiles of the whole duration, given that `elapsed_s` have passed already (so that a
- * parcel past its P50 is not "due now"). */
+/* Any quantiles of the whole duration, as of now, from the histograms themselves. */
 struct quantiles model_ask(const struct model *, enum model_family, struct model_key,
                            uint32_t elapsed_s, const double probabilities[3], uint32_t now_s);
-
-/* One quantile clamped to [low_s, high_s]; high_s when less than support_min samples stand
- * behind it.  A third of model_ask's time where low_s is hours. */
-uint32_t model_ask_within(const struct model *, enum model_family, struct model_key,
-                          double probability, uint32_t low_s, uint32_t high_s,
-                          double support_min, uint32_t now_s);
 
 /* Checkpoint: the cells changed since the last model_clean, packed; `field` names the cell.
  * First those that are gone (HDEL), `bytes` NULL: one may have come back since. */
@@ -84,11 +103,18 @@ struct model_changes model_changes(const struct model *);
 void model_dirty_each(struct model *, void (*each)(void *self, const char *field,
                       size_t field_length, const uint8_t *bytes, size_t length), void *self);
 void model_clean(struct model *);
-/* 0; -1 with the error trail: not a cell this binary knows. */
+/* All cells will be stored with the next checkpoint. */
+void model_mark_all(struct model *);
+/* All that is known, as of now_s, for a model of any partition to begin with (priors.h): by
+ * model_dirty_each's calls. */
+void model_export(const struct model *, uint32_t now_s, void (*each)(void *self,
+                  const char *field, size_t field_length, const uint8_t *bytes, size_t length),
+                  void *self);
+/* 0; -1 with the error trail: not a cell this binary knows.  Cells of older formats had other
+ * keys: they are left out, and gone with the next checkpoint. */
 int  model_restore(struct model *, const char *field, size_t field_length,
                    const uint8_t *bytes, size_t length);
 
-/* How many cells there are, and the bytes that all of the model takes. */
 uint32_t model_cells(const struct model *);   /* histograms there are          */
 size_t   model_bytes(const struct model *);   /* memory they take, all told     */
 

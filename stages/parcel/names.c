@@ -17,7 +17,7 @@ enum { DICTIONARIES = 2, BLOCK_NAMES = 1024, BLOCKS_MAX = (NAMES_MAX + 1) / BLOC
 enum { SLOTS_FIRST = 256, AREA_LENGTH = 3 };
 
 struct name {
-    uint32_t area;
+    struct name_codes codes;
     uint8_t  length;                    /* 0: this id was never given */
     char     text[NAME_LENGTH_MAX + 1];
 };
@@ -116,13 +116,24 @@ static const struct name *known_at(const struct dictionary *d, name_id id)
     return name_at(d, id);
 }
 
-static uint32_t area_of(const char *text, size_t length)
+static uint32_t code_of(const char *text, size_t length)
 {
-    size_t first = length > 2 * AREA_LENGTH ? length - AREA_LENGTH
-                 : length > AREA_LENGTH     ? (size_t)AREA_LENGTH : length;
-    uint32_t area = hash_of(word_of(text, first), text, first) & NAMES_MAX;
+    uint32_t code = hash_of(word_of(text, length), text, length);
 
-    return area != 0 ? area : 1;
+    return code != 0 ? code : 1;
+}
+
+static struct name_codes codes_of(const char *text, size_t length)
+{
+    size_t least = length < AREA_LENGTH ? length : (size_t)AREA_LENGTH, region = 0;
+
+    while (region < length && text[region] != '-' && text[region] != '.' && text[region] != '_')
+        region++;
+    return (struct name_codes) {
+        .self = code_of(text, length),
+        .region = code_of(text, region > 0 && region < length ? region : least),
+        .area = code_of(text, length > 2 * AREA_LENGTH ? length - AREA_LENGTH : least),
+    };
 }
 
 static bool is_text(const struct name *name, const char *text, size_t length)
@@ -180,7 +191,7 @@ static void add(struct names *names, enum name_kind kind, name_id id, const char
         *block = zeroed(BLOCK_NAMES, sizeof **block);
     struct name *name = name_at(d, id);
 
-    name->area = area_of(text, length);
+    name->codes = codes_of(text, length);
     name->length = (uint8_t)length;
     memcpy(name->text, text, length);
     *find_slot(d, text, length) = (struct slot) {.word = word, .hash32 = hash32, .id = id};
@@ -226,11 +237,12 @@ const char *names_text(const struct names *names, enum name_kind kind, name_id i
     return name != NULL ? name->text : "";
 }
 
-uint32_t names_area(const struct names *names, name_id id)
+const struct name_codes *names_codes(const struct names *names, enum name_kind kind, name_id id)
 {
-    const struct name *name = known_at(dictionary_of(names, NAME_PLACE), id);
+    static const struct name_codes none;
+    const struct name *name = known_at(dictionary_of(names, kind), id);
 
-    return name != NULL ? name->area : 0;
+    return name != NULL ? &name->codes : &none;
 }
 
 name_id names_last(const struct names *names, enum name_kind kind)

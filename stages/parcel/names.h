@@ -40,11 +40,15 @@ name_id names_find(const struct names *, enum name_kind, const char *text, size_
 /* NUL-terminated, valid as long as the dictionary; "" for NAME_NONE and unknown ids. */
 const char *names_text(const struct names *, enum name_kind, name_id);
 
-/* The area of a place, by the first part of its code: what is left without the last three
- * characters, but at least three.  Codes of places begin with what is larger (post codes; city
- * and depot).  20 bits of a hash: of a million pairs of areas, one is taken for the same.
- * 0 for NAME_NONE and unknown ids. */
-uint32_t names_area(const struct names *, name_id);
+/* What a text is in any partition, by hashes: of all of it, and of what its beginning says of a
+ * place, as codes of places begin with what is larger.  Region: up to the first - . or _, else
+ * three characters.  Area: what is left without the last three characters (post codes; city
+ * and depot), but at least three.  Of a billion pairs, one is taken for the same.
+ * Zeros for NAME_NONE and unknown ids; valid as long as the dictionary. */
+struct name_codes {
+    uint32_t self, region, area;
+};
+const struct name_codes *names_codes(const struct names *, enum name_kind, name_id);
 
 name_id  names_last(const struct names *, enum name_kind);   /* highest id given */
 uint64_t names_refused(const struct names *);

@@ -68,7 +68,9 @@ static void rows_of_csv(void **state)
               "a1,ORDERED,0123456789012345678901234567,\"x, y\",2017-01-02T03:04:05,"
               "2017-01-09T00:00:00,status=shipped\n"
               "a1,CARRIER_ACCEPT,F,,2017-01-03T03:04:05Z,,dest=ZIP01310;dest_region=SP;mode=FTL\n"
-              "a1,DELIVERED,,,2017-01-05T03:04:05-03:00,,\n");
+              "a1,DELIVERED,,,2017-01-05T03:04:05-03:00,,\n"
+              "a2,ARRIVAL,ZIP04001,sao paulo-SP,2017-01-06T00:00:00,,next=ZIP1\n"
+              "a2,ARRIVAL,B,rio-Rj,2017-01-06T01:00:00,,\n");
     assert_int_equal(history_open(&history, name), 0);
     assert_int_equal(history_next(&history, &scan), 1);
     assert_int_equal(scan.code, SCAN_LABEL);
@@ -78,11 +80,16 @@ static void rows_of_csv(void **state)
     assert_int_equal(history_next(&history, &scan), 1);
     assert_int_equal(scan.code, SCAN_HANDOVER);
     assert_int_equal(scan.promise_ms, 0);
-    is_text(scan.dest, "ZIP01310");
+    is_text(scan.dest, "SP-ZIP01310");
     is_text(scan.service, "FTL");
     assert_int_equal(history_next(&history, &scan), 1);
     is_text(scan.facility, "UNKNOWN");
     assert_int_equal(scan.time_ms, 1483596245000);
+    assert_int_equal(history_next(&history, &scan), 1);
+    is_text(scan.facility, "SP-ZIP04001");
+    is_text(scan.next, "ZIP1");
+    assert_int_equal(history_next(&history, &scan), 1);
+    is_text(scan.facility, "B"); /* a hyphen of a name */
     end(0);
 }
 

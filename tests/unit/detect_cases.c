@@ -75,6 +75,22 @@ static void stalled_example(void **state)
     expect_quiet(&w);
 }
 
+/* What a model has learned in a day is of silences that ended within it. */
+static void stalled_early_in_a_world_takes_the_upper_bound(void **state)
+{
+    uint32_t times[2] = {0, T0 - DAY};
+
+    (void)state;
+    assert_int_equal(model_restore(w.model, "m", 1, (uint8_t *)times, sizeof times), 0);
+    teach_dwell(2 * HOUR, 500);
+    SCAN(&w, SCAN_DEPART, at(0), "HGH", "PVG");
+    assert_int_equal(w.parcel.deadlines[0].at_s, at(72));
+    times[1] = T0 - 2 * DAY; /* four times as long as the answer, which is the lower bound */
+    assert_int_equal(model_restore(w.model, "m", 1, (uint8_t *)times, sizeof times), 0);
+    SCAN(&w, SCAN_DEPART, at(1), "HGH", "PVG");
+    assert_int_equal(w.parcel.deadlines[0].at_s, at(13));
+}
+
 static void stalled_unlearned_takes_the_upper_bound(void **state)
 {
     (void)state;
@@ -525,6 +541,7 @@ int main(void)
         EXAMPLE(never_collected_desk_scans_do_not_put_off),
         EXAMPLE(never_collected_not_after_a_pickup_that_came_first),
         EXAMPLE(stalled_example),
+        EXAMPLE(stalled_early_in_a_world_takes_the_upper_bound),
         EXAMPLE(stalled_unlearned_takes_the_upper_bound),
         EXAMPLE(stalled_learned_is_clamped),
         EXAMPLE(stalled_cross_border_has_other_bounds),

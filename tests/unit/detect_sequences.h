@@ -71,6 +71,9 @@ static inline void world_open(struct world *w, const char *const *settings,
     assert_non_null(w->rules);
     w->model = model_create(&(struct model_settings) {
         .cells_max = 256, .half_life_s = 60 * DAY, .shrink = 10});
+    uint8_t long_ago[8] = {0, 0, 0, 0, 1}; /* it has learned for years */
+
+    assert_int_equal(model_restore(w->model, "m", 1, long_ago, sizeof long_ago), 0);
     w->names = names_create();
     w->reference = reference_read((const char *[REFERENCE_PARTS]) {facilities});
     assert_non_null(w->reference);

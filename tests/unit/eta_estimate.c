@@ -21,7 +21,9 @@ static int create(void **state)
     (void)state;
     m = model_create(&(struct model_settings) {
         .cells_max = 256, .half_life_s = 60 * DAY, .shrink = 10});
-    return 0;
+    uint8_t long_ago[8] = {0, 0, 0, 0, 1}; /* it has learned for years */
+
+    return model_restore(m, "m", 1, long_ago, sizeof long_ago);
 }
 
 static int destroy(void **state)
@@ -68,7 +70,7 @@ static void moments_and_basis(void **state)
 {
     struct parcel p = in_transit(SCAN_DEPART, 5, T0);
     static const struct { name_id at, dest; uint8_t code, basis; } rows[] = {
-        {5, 9, SCAN_DEPART, BASIS_FACILITY}, {6, 9, SCAN_DEPART, BASIS_LANE},
+        {5, 9, SCAN_DEPART, BASIS_LANE}, {6, 9, SCAN_DEPART, BASIS_DESTINATION},
         {5, 8, SCAN_DEPART, BASIS_SERVICE}, {5, 9, SCAN_SORT, BASIS_GLOBAL}};
 
     (void)state;
@@ -96,20 +98,25 @@ static void moved_says_when_to_tell(void **state)
     struct estimate e = {.known = true, .p50_s = T0 + 100 * HOUR};
 
     (void)state;
+    e.p90_s = e.p50_s;
     assert_true(estimate_moved(&p, &e, T0, false)); /* the first */
     p.eta_last_s = e.p50_s;
     assert_false(estimate_moved(&p, &e, T0, false));
     assert_true(estimate_moved(&p, &e, T0, true));
-    e.p50_s = p.eta_last_s + 9 * HOUR; /* 10 % of 109 h are not passed */
+    e.p50_s = e.p90_s = p.eta_last_s + 9 * HOUR; /* 10 % of 109 h are not passed */
     assert_false(estimate_moved(&p, &e, T0, false));
-    e.p50_s = p.eta_last_s + 12 * HOUR;
+    e.p50_s = e.p90_s = p.eta_last_s + 12 * HOUR;
     assert_true(estimate_moved(&p, &e, T0, false));
-    e.p50_s = p.eta_last_s - 12 * HOUR;
+    e.p50_s = e.p90_s = p.eta_last_s - 12 * HOUR;
     assert_true(estimate_moved(&p, &e, T0, false));
     p.eta_last_s = T0 + 2 * HOUR;
-    e.p50_s = T0 + 3 * HOUR; /* never for less than an hour */
+    e.p50_s = e.p90_s = T0 + 3 * HOUR; /* never for less than an hour */
     assert_false(estimate_moved(&p, &e, T0, false));
     e.p50_s++;
+    assert_true(estimate_moved(&p, &e, T0, false));
+    e.p90_s = e.p50_s + 8 * HOUR; /* nor for less than a quarter of what it does not know */
+    assert_false(estimate_moved(&p, &e, T0, false));
+    e.p90_s = e.p50_s + 2 * HOUR;
     assert_true(estimate_moved(&p, &e, T0, false));
     e.known = false;
     assert_false(estimate_moved(&p, &e, T0, true));
@@ -161,7 +168,45 @@ static void an_arrival_teaches_each_step_before_it(void **state)
     assert_true(weight(SCAN_SORT, 2) == 0 && weight(SCAN_INFO, 2) == 0);
     assert_true(weight(SCAN_DEPART, 3) == 0 && weight(SCAN_DELIVERED, 4) == 0);
     assert_true(weight(SCAN_ARRIVE, 5) == 0);
-    assert_int_equal(model_cells(m), 2 + 6);
+    assert_int_equal(model_cells(m), 3 + 6);
+}
+
+static bool stated_at(const struct parcel *p, int i)
+{
+    return entry_flags(p->history[i]) > ENTRY_MERGED;
+}
+
+/* The P90 of each scan that gave a state stays with it in the history, once; an arrival judges
+ * them, and later ones of that service and code are told later, or a little sooner. */
+static void stated_p90s_are_judged(void **state)
+{
+    struct parcel p = in_transit(SCAN_ARRIVE, 2, T0 + HOUR);
+    struct estimate e, later;
+
+    (void)state;
+    history_add(&p, T0, 1, SCAN_PICKUP, false, 0);
+    history_add(&p, T0 + HOUR, 2, SCAN_ARRIVE, false, 0);
+    history_add(&p, T0 + 2 * HOUR, 2, SCAN_INFO, false, 0);
+    e = estimate_make(m, &p, T0 + HOUR);
+    estimate_state(&p, &e);
+    assert_false(stated_at(&p, 1)); /* nothing was known */
+    teach(SCAN_ARRIVE, 2, DAY, 500);
+    e = estimate_make(m, &p, T0 + HOUR);
+    assert_int_equal(e.raw_s, e.p90_s);
+    estimate_state(&p, &e);
+    assert_true(!stated_at(&p, 0) && stated_at(&p, 1) && !stated_at(&p, 2));
+    uint64_t kept = p.history[1];
+
+    e.raw_s += 10 * DAY;
+    estimate_state(&p, &e);
+    assert_true(p.history[1] == kept);
+    estimate_learn_arrival(m, &p, T0 + 4 * DAY, T0 + 4 * DAY); /* three days too early */
+    later = estimate_make(m, &p, T0 + HOUR);
+    assert_true(later.p90_s > later.raw_s + DAY / 50);
+    for (int i = 0; i < 20; i++)
+        estimate_learn_arrival(m, &p, T0 + 2 * HOUR, T0 + 4 * DAY); /* that was long enough */
+    e = estimate_make(m, &p, T0 + HOUR);
+    assert_true(e.p90_s - e.p50_s < later.p90_s - later.p50_s);
 }
 
 static void dwell_between_physical_scans(void **state)
@@ -194,6 +239,7 @@ int main(void)
         TEST(moved_says_when_to_tell),
         TEST(risk_by_promise),
         TEST(an_arrival_teaches_each_step_before_it),
+        TEST(stated_p90s_are_judged),
         TEST(dwell_between_physical_scans),
     };
 

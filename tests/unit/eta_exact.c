@@ -21,7 +21,8 @@
 
 enum {
     T0 = 1793577600, HOUR = 3600, CELLS = 300, HALF_LIFE_S = 6 * HOUR, STEP_S = HALF_LIFE_S / 64,
-    ERA_S = 64 * STEP_S, UNIT = 32, ROUNDS = 60000, BYTES_MAX = 512
+    ERA_S = 64 * STEP_S, UNIT = 32, ROUNDS = 60000, BYTES_MAX = 512, LEVELS = 4, FAMILIES = 3,
+    NOTES_AT = 9, HISTOGRAM_AT = 17
 };
 
 static const double SHRINK = 10, NEGLIGIBLE = 1.0 / 256;
@@ -32,29 +33,59 @@ static uint32_t scale_most;
 
 /* ── The plain model ─────────────────────────────────────────────────────────────────── */
 
+/* What a cell is of: numbers mean themselves here, so an area is all of its region, and there
+ * is no fifth level. */
+struct plain_key {
+    int family, level;
+    uint32_t service, code, near, dest, place;
+};
+
 struct plain_cell {
-    uint64_t key;
+    struct plain_key key;
     uint32_t touched_s, total, scale, counts[BUCKETS];
+    uint64_t stored;         /* the real one's key                                          */
 };
 
 struct plain {
-    uint32_t count, pruned_hour;
-    struct plain_cell cells[CELLS + 2];
+    uint32_t count, pruned, born_s;
+    struct plain_cell cells[CELLS + FAMILIES];
 };
 
-static uint64_t plain_key(enum model_family family, int level, struct model_key k)
+static int plain_levels(enum model_family family, struct model_key k)
 {
-    uint64_t parts[] = {level == 1 ? k.service : 0, level >= 1 ? k.code : 0,
-                        level >= 2 ? k.dest : 0, level == 3 ? k.place : 0};
-
-    return 1ull << 63 | (uint64_t)family << 58 | (uint64_t)level << 56 | parts[0] << 48
-         | parts[1] << 40 | parts[2] << 20 | parts[3];
+    return (family == MODEL_DWELL ? 3 : LEVELS) - (k.place == NAME_NONE);
 }
 
-static struct plain_cell *plain_find(struct plain *m, uint64_t key)
+static struct plain_key plain_key(enum model_family family, int level, struct model_key k)
+{
+    uint32_t near = k.place == NAME_NONE ? 0 : k.place == k.dest ? 4 : 1;
+
+    if (level == 0)
+        return (struct plain_key) {.family = (int)family};
+    if (family == MODEL_DWELL)
+        return (struct plain_key) {(int)family, level, level == 1 ? k.service : 0, k.code, near,
+                                   level == 2 ? k.dest : 0, level == 2 ? k.place : 0};
+    return (struct plain_key) {(int)family, level, k.service, k.code, near,
+                               level >= 2 ? k.dest : 0, level == 3 ? k.place : 0};
+}
+
+/* The number by which the real one stores it: a hash, family and level below. */
+static uint64_t real_key(const struct plain_key *k)
+{
+    uint64_t x = (uint64_t)k->service << 32 | k->code << 8 | k->near;
+
+    x += k->dest * 0xD6E8FEB86659FD93u + k->place * 0xA0761D6478BD642Fu;
+    if (k->level == 0)
+        x = 1;
+    x = (x ^ x >> 32) * 0x9E3779B97F4A7C15u;
+    x = (x ^ x >> 29) * 0xBF58476D1CE4E5B9u;
+    return x / 32 * 32 + (unsigned)(k->family * 8 + k->level);
+}
+
+static struct plain_cell *plain_find(struct plain *m, struct plain_key key)
 {
     for (uint32_t i = 0; i < m->count; i++)
-        if (m->cells[i].key == key)
+        if (memcmp(&m->cells[i].key, &key, sizeof key) == 0)
             return &m->cells[i];
     return NULL;
 }
@@ -84,16 +115,16 @@ static uint32_t plain_bucket(uint32_t seconds)
 
 static void plain_drop(struct plain *m, uint32_t now_s)
 {
-    while (m->count - 2 > CELLS / 10 * 9) {
+    while (m->count - FAMILIES > CELLS / 4 * 3) {
         uint64_t least = UINT64_MAX;
         uint32_t coldest = 0;
 
-        for (uint32_t i = 2; i < m->count; i++) {
+        for (uint32_t i = FAMILIES; i < m->count; i++) {
             const struct plain_cell *c = &m->cells[i];
             uint32_t eras = plain_eras(c, now_s);
             uint64_t weight = eras > 63 ? 0 : (uint64_t)c->total << c->scale << 32 >> eras;
 
-            if (weight < least || (weight == least && c->key < m->cells[coldest].key)) {
+            if (weight < least || (weight == least && c->stored < m->cells[coldest].stored)) {
                 least = weight;
                 coldest = i;
             }
@@ -125,11 +156,22 @@ static void plain_age(struct plain_cell *c)
         plain_halve(c);
 }
 
-static void plain_add(struct plain_cell *c, uint32_t seconds, uint32_t now_s)
+/* A sample counts as many as it stands for in a world of this age. */
+static uint32_t plain_stands_for(uint32_t age_s, uint32_t seconds, uint32_t weight)
 {
-    uint32_t weight = c->touched_s / ERA_S > now_s / ERA_S ? UNIT : plain_weight(now_s);
+    if (seconds <= age_s / 64)
+        return weight;
+    if (seconds >= age_s || age_s - seconds <= age_s / 4)
+        return 4 * weight;
+    return (uint32_t)((uint64_t)weight * age_s / (age_s - seconds));
+}
+
+static void plain_add(struct plain_cell *c, uint32_t seconds, uint32_t weight, uint32_t now_s)
+{
     uint32_t bucket = plain_bucket(seconds), units;
 
+    if (c->touched_s / ERA_S > now_s / ERA_S)
+        weight = UNIT;
     for (uint32_t eras = plain_eras(c, now_s); eras > 0 && c->total + c->scale > 0; eras--)
         plain_age(c);
     uint32_t noise = (seconds * 0x9E3779B1u ^ now_s * 0x85EBCA77u) + c->total * 0xC2B2AE3Du;
@@ -149,26 +191,31 @@ static void plain_add(struct plain_cell *c, uint32_t seconds, uint32_t now_s)
 static void plain_learn(struct plain *m, enum model_family family, struct model_key key,
                         uint32_t seconds, uint32_t now_s)
 {
-    if (m->count == CELLS + 2 && now_s / HOUR > m->pruned_hour) {
-        m->pruned_hour = now_s / HOUR;
+    if (m->born_s == 0)
+        m->born_s = now_s;
+    if (m->count == CELLS + FAMILIES && now_s / (6 * HOUR) > m->pruned) {
+        m->pruned = now_s / (6 * HOUR);
         plain_drop(m, now_s);
     }
-    struct plain_cell *cells[4] = {plain_find(m, plain_key(family, 0, key))};
+    struct plain_cell *cells[LEVELS] = {plain_find(m, plain_key(family, 0, key))};
+    uint32_t age_s = now_s > m->born_s ? now_s - m->born_s : 0;
 
-    for (int level = 1; level < (key.place == NAME_NONE ? 3 : 4); level++) {
+    for (int level = 1; level < plain_levels(family, key); level++) {
         struct plain_cell *parent = cells[level - 1];
 
         cells[level] = plain_find(m, plain_key(family, level, key));
-        if (cells[level] == NULL && m->count < CELLS + 2 && parent != NULL
+        if (cells[level] == NULL && m->count < CELLS + FAMILIES && parent != NULL
             && (level == 1 || parent->total << parent->scale >= SHRINK * UNIT)) {
             cells[level] = &m->cells[m->count++];
             *cells[level] = (struct plain_cell) {
                 .key = plain_key(family, level, key), .touched_s = now_s};
+            cells[level]->stored = real_key(&cells[level]->key);
         }
     }
-    for (int level = 0; level < 4; level++)
+    for (int level = 0; level < LEVELS; level++)
         if (cells[level] != NULL)
-            plain_add(cells[level], seconds, now_s);
+            plain_add(cells[level], seconds,
+                      plain_stands_for(age_s, seconds, plain_weight(now_s)), now_s);
 }
 
 /* The mixture: what is known of it, and the mass of each bucket; the last four hold nothing. */
@@ -184,10 +231,10 @@ struct plain_mix {
 static struct plain_mix plain_ask(struct plain *m, enum model_family family,
                                   struct model_key key, double negligible, uint32_t now_s)
 {
-    const struct plain_cell *of[4];
+    const struct plain_cell *of[LEVELS];
     struct plain_mix mix = {.known = plain_find(m, plain_key(family, 0, key))->total > 0};
-    float share[4];
-    int parts = 0, level = key.place == NAME_NONE ? 3 : 4;
+    float share[LEVELS];
+    int parts = 0, level = plain_levels(family, key);
     double left = 1;
 
     while (level > 0 && left >= negligible) {
@@ -280,21 +327,6 @@ static float plain_quantiles(struct plain_mix mix, uint32_t elapsed_s,
     return total;
 }
 
-static uint32_t plain_within(const struct plain_mix *mix, double probability, uint32_t low_s,
-                             uint32_t high_s)
-{
-    float wanted = (float)(1 - probability) * mix->all, above = 0;
-    uint32_t last = plain_bucket(low_s) / ROW;
-
-    for (int row = ROWS - 1; row >= (int)last; row--)
-        above += row_sum(mix->mass + row * ROW);
-    if (above < wanted)
-        return low_s;
-    double second = plain_second(mix->mass, last, wanted, 0);
-
-    return second < low_s ? low_s : second > high_s ? high_s : (uint32_t)second;
-}
-
 /* ── Random sequences ────────────────────────────────────────────────────────────────── */
 
 static uint64_t seed = 88172645463325252u;
@@ -341,7 +373,6 @@ static void assert_same_answers(struct model *real, struct plain *plain, uint32_
     enum model_family family = random_below(2) ? MODEL_DWELL : MODEL_REMAINING;
     struct model_key key = random_key();
     uint32_t elapsed_s = random_below(2) ? random_seconds() : 0;
-    uint32_t low_s = random_seconds(), high_s = low_s + random_seconds();
     double probabilities[3] = {0.01 + random_below(50) / 100.0, 0.6, random_below(2) ? 0.6 : 0.95};
     struct quantiles got = model_ask(real, family, key, elapsed_s, probabilities, now_s);
     struct plain_mix mix = plain_ask(plain, family, key, NEGLIGIBLE, now_s), most = mix;
@@ -359,13 +390,6 @@ static void assert_same_answers(struct model *real, struct plain *plain, uint32_
     assert_memory_equal(&got.samples, &most.samples, sizeof most.samples);
     assert_memory_equal(&got.support, &most.support, sizeof most.support);
     assert_memory_equal(got.p, wanted, sizeof wanted);
-    for (int i = 0; i < 3; i++) {
-        double probability = i == 0 ? 0.99 : probabilities[i];
-
-        assert_int_equal(model_ask_within(real, family, key, probability, low_s, high_s, 2, now_s),
-                         mix.support < 2 ? high_s
-                                         : plain_within(&mix, probability, low_s, high_s));
-    }
 }
 
 /* ── Stored and restored ─────────────────────────────────────────────────────────────── */
@@ -397,27 +421,25 @@ static void store(void *self, const char *field, size_t field_length, const uint
     s->list[i].length = length;
 }
 
-/* A cell as it is to be stored; returns its length. */
+/* A cell as it is to be stored, but for its notes, which are left 0; returns its length. */
 static size_t plain_pack(const struct plain_cell *c, char field[40], uint8_t bytes[BYTES_MAX])
 {
     uint32_t step_s = STEP_S;
-    size_t length = 1 + 4 + 4 + 1 + BITMAP_BYTES;
+    size_t length = HISTOGRAM_AT + 1 + BITMAP_BYTES;
 
-    (void)snprintf(field, 40, "%c.%u.%u.%u.%u.%u", c->key >> 58 & 1 ? 'd' : 'r',
-                   (unsigned)(c->key >> 56 & 3), (unsigned)(c->key >> 48 & 255),
-                   (unsigned)(c->key >> 40 & 255), (unsigned)(c->key >> 20 & NAMES_MAX),
-                   (unsigned)(c->key & NAMES_MAX));
+    (void)snprintf(field, 40, "%c%d.%016llx", "rdl"[c->key.family],
+                   c->key.level, (unsigned long long)real_key(&c->key));
     memset(bytes, 0, length);
-    bytes[0] = 2;
+    bytes[0] = 3;
     memcpy(bytes + 1, &step_s, 4);
     memcpy(bytes + 5, &c->touched_s, 4);
-    bytes[9] = (uint8_t)c->scale;
+    bytes[HISTOGRAM_AT] = (uint8_t)c->scale;
     for (int i = 0; i < BUCKETS; i++) {
         uint32_t count = c->counts[i];
 
         if (count == 0)
             continue;
-        bytes[10 + i / 8] = (uint8_t)(bytes[10 + i / 8] | 1 << i % 8);
+        bytes[HISTOGRAM_AT + 1 + i / 8] |= (uint8_t)(1 << i % 8);
         for (; count >= 128; count /= 128)
             bytes[length++] = (uint8_t)(count % 128 + 128);
         bytes[length++] = (uint8_t)count;
@@ -444,9 +466,10 @@ static void assert_same_cells(const struct stored *s, const struct plain *plain)
         if (k == s->count)
             fail_msg("no %s is stored", field);
         assert_int_equal(s->list[k].length, length);
+        memcpy(bytes + NOTES_AT, s->list[k].bytes + NOTES_AT, HISTOGRAM_AT - NOTES_AT);
         assert_memory_equal(s->list[k].bytes, bytes, length);
     }
-    assert_int_equal(s->count, touched + (plain->pruned_hour > 0));
+    assert_int_equal(s->count, touched + 1); /* and field m */
 }
 
 static struct model *real_restart(struct model *real, const struct stored *s)
@@ -467,7 +490,7 @@ static void every_bit_is_the_plain_models(void **state)
     uint32_t now_s = T0;
 
     (void)state;
-    for (int family = 0; family < 2; family++)
+    for (int family = 0; family < FAMILIES; family++)
         plain->cells[plain->count++].key = plain_key((enum model_family)family, 0,
                                                      (struct model_key) {0});
     for (int i = 0; i < ROUNDS; i++) {
@@ -492,7 +515,7 @@ static void every_bit_is_the_plain_models(void **state)
         }
     }
     assert_int_equal(model_cells(real), plain->count);
-    assert_true(plain->pruned_hour > 0); /* it was full, and cells were dropped */
+    assert_true(plain->pruned > 0); /* it was full, and cells were dropped */
     if (asked_again == 0 || scale_most < 4)
         fail_msg("asked again %d times, scale %u at most", asked_again, scale_most);
     model_destroy(real);

@@ -23,6 +23,16 @@ static struct model *model_of(uint32_t cells_max, uint32_t half_life_s)
         .cells_max = cells_max, .half_life_s = half_life_s, .shrink = 10});
 }
 
+/* One that has learned for so long that every sample counts as one. */
+static struct model *old_model_of(uint32_t cells_max, uint32_t half_life_s)
+{
+    uint8_t       times[8] = {0, 0, 0, 0, 1};
+    struct model *m = model_of(cells_max, half_life_s);
+
+    assert_int_equal(model_restore(m, "m", 1, times, sizeof times), 0);
+    return m;
+}
+
 static double median(const struct model *m, struct model_key key, uint32_t now_s)
 {
     struct quantiles q = model_ask(m, MODEL_REMAINING, key, 0, probabilities, now_s);
@@ -45,9 +55,11 @@ static void nothing_learned_is_unknown(void **state)
 
     (void)state;
     assert_false(model_ask(m, MODEL_REMAINING, key, 0, probabilities, T0).known);
-    assert_int_equal(model_ask_within(m, MODEL_DWELL, key, 0.99, 10, 20, 1, T0), 20);
+    assert_false(model_outlook(m, key, 0, T0).known);
+    assert_int_equal(model_outlook(m, key, 0, T0).dwell_s, 0);
     learn(m, key, DAY, 1, T0);
     assert_true(model_ask(m, MODEL_REMAINING, key, 0, probabilities, T0).known);
+    assert_true(model_outlook(m, key, 0, T0).known);
     assert_false(model_ask(m, MODEL_DWELL, key, 0, probabilities, T0).known);
     model_destroy(m);
 }
@@ -58,8 +70,8 @@ static void shrunk_towards_the_parent(void **state)
 {
     (void)state;
     for (int own = 0; own <= 40; own += 4) {
-        struct model *m = model_of(64, 60 * DAY);
-        struct model_key common = {1, 2, 3, NAME_NONE}, lane = {1, 2, 3, 9};
+        struct model *m = old_model_of(64, 60 * DAY);
+        struct model_key common = {1, 2, 3, 8}, lane = {1, 2, 3, 9};
 
         learn(m, common, DAY, 100000, T0);
         learn(m, lane, 10 * DAY, own, T0);
@@ -80,8 +92,8 @@ static void shrunk_towards_the_parent(void **state)
 
 static void samples_and_support(void **state)
 {
-    struct model *m = model_of(64, 60 * DAY);
-    struct model_key common = {1, 2, 3, NAME_NONE}, lane = {1, 2, 3, 9};
+    struct model *m = old_model_of(64, 60 * DAY);
+    struct model_key common = {1, 2, 3, 8}, lane = {1, 2, 3, 9};
 
     (void)state;
     learn(m, common, DAY, 1000, T0);
@@ -97,7 +109,7 @@ static void samples_and_support(void **state)
 
 static void newer_samples_weigh_more(void **state)
 {
-    struct model *m = model_of(64, DAY);
+    struct model *m = old_model_of(64, DAY);
     struct model_key key = {1, 2, 3, 4};
 
     (void)state;
@@ -113,7 +125,7 @@ static void newer_samples_weigh_more(void **state)
 
 static void elapsed_time_conditions(void **state)
 {
-    struct model *m = model_of(64, 60 * DAY);
+    struct model *m = old_model_of(64, 60 * DAY);
     struct model_key key = {1, 2, 3, 4};
 
     (void)state;
@@ -135,13 +147,90 @@ static void elapsed_time_conditions(void **state)
 
 static void heavy_cells_still_learn(void **state)
 {
-    struct model *m = model_of(64, 60 * DAY);
+    struct model *m = old_model_of(64, 60 * DAY);
     struct model_key key = {1, 2, 3, 4};
 
     (void)state;
     learn(m, key, DAY, 3000000, T0);
     learn(m, key, 4 * DAY, 3100000, T0);
     assert_true(median(m, key, T0) > 2 * DAY);
+    model_destroy(m);
+}
+
+/* What a scan is answered is what the histograms say, as of an eighth of their samples ago. */
+static void an_outlook_is_the_histograms(void **state)
+{
+    static const double asked[3] = {0.5, 0.9, 0.9};
+    struct model *m = old_model_of(64, 60 * DAY);
+    struct model_key key = {1, 2, 3, 4};
+
+    (void)state;
+    for (uint32_t i = 1; i <= 500; i++) {
+        uint32_t seconds = i * 7919 % 500 * DAY / 100;
+
+        learn(m, key, seconds, 1, T0);
+        model_learn(m, MODEL_DWELL, key, seconds, T0);
+        struct outlook   o = model_outlook(m, key, 0, T0);
+        struct quantiles q = model_ask(m, MODEL_REMAINING, key, 0, asked, T0);
+
+        assert_int_equal(o.level, q.level);
+        assert_int_equal(o.raw_s, o.p90_s); /* nothing was judged */
+        if (i > 60 && (fabs(o.p50_s - q.p[0]) > 0.1 * q.p[0]
+                       || fabs(o.p90_s - q.p[1]) > 0.1 * q.p[1]))
+            fail_msg("after %u: %u and %u for %g and %g", i, o.p50_s, o.p90_s, q.p[0], q.p[1]);
+        assert_true((o.dwell_s > 0) == (i >= 50) || (i > 20 && i < 60));
+    }
+    assert_in_range(model_outlook(m, key, 0, T0).dwell_s, 4 * DAY, 6 * DAY);
+    assert_true(model_outlook(m, key, 4 * DAY, T0).p50_s > 4 * DAY); /* not due now */
+    model_destroy(m);
+}
+
+/* In a world of ten days, half of what takes nine days has not ended yet: what has counts for
+ * more, so that the median is that of what began. */
+static void long_ones_stand_for_those_under_way(void **state)
+{
+    struct model *m = model_of(64, 60 * DAY);
+    struct model_key key = {1, 2, 3, 4};
+
+    (void)state;
+    learn(m, key, HOUR, 1, T0);
+    assert_int_equal(model_age_s(m, T0), 0);
+    assert_int_equal(model_age_s(m, T0 + DAY), DAY);
+    for (uint32_t day = 1; day <= 10; day++) { /* each day 100 of 1 day begin and 100 of 6 days */
+        learn(m, key, DAY, 100, T0 + day * DAY);
+        if (day > 6)
+            learn(m, key, 6 * DAY, 100, T0 + day * DAY);
+    }
+    struct quantiles q = model_ask(m, MODEL_REMAINING, key, 0,
+                                   (double[]) {0.3, 0.6, 0.9}, T0 + 10 * DAY);
+
+    assert_true(q.p[0] < 1.5 * DAY && q.p[1] > 5 * DAY && q.p[2] > 5 * DAY);
+    if (!(q.samples > 1600 && q.samples < 3000)) /* 1,400 have ended */
+        fail_msg("%g samples", q.samples);
+    model_destroy(m);
+}
+
+/* Whatever the histograms' P90 is off by, the one told comes to be right nine times of ten. */
+static void a_p90_is_judged(void **state)
+{
+    struct model *m = old_model_of(64, 60 * DAY);
+    struct model_key key = {1, 2, 3, 4};
+    uint32_t late = 0, seed = 1;
+
+    (void)state;
+    learn(m, key, DAY, 1000, T0);
+    for (int i = 0; i < 4000; i++) { /* up to 2.4 times as long as what it learned from */
+        struct outlook o = model_outlook(m, key, 0, T0);
+
+        seed = seed * 1664525 + 1013904223;
+        uint32_t took_s = (uint32_t)((seed >> 8) / 16777216.0 * 2.4 * DAY);
+
+        late += i >= 1000 && took_s > o.p90_s;
+        model_judge(m, key.service, key.code, o.raw_s, took_s);
+    }
+    assert_in_range(late, 240, 360); /* of 3,000 */
+    key.code = 3;
+    assert_int_equal(model_outlook(m, key, 0, T0).raw_s, model_outlook(m, key, 0, T0).p90_s);
     model_destroy(m);
 }
 
@@ -207,8 +296,9 @@ static struct model *restart(struct stored *s, uint32_t cells_max, uint32_t half
     for (uint32_t i = 0; i < s->count; i++) {
         uint32_t k = backwards ? s->count - 1 - i : i;
 
-        assert_int_equal(model_restore(m, s->list[k].field, strlen(s->list[k].field),
-                                       s->list[k].bytes, s->list[k].length), 0);
+        if (model_restore(m, s->list[k].field, strlen(s->list[k].field), s->list[k].bytes,
+                          s->list[k].length) != 0)
+            fail_msg("%s: %s", s->list[k].field, error_text());
     }
     return m;
 }
@@ -258,6 +348,8 @@ static void a_restart_changes_no_bit(void **state)
 
         model_learn(through, family, key, seconds, now_s);
         model_learn(stopping, family, key, seconds, now_s);
+        model_judge(through, key.service, key.code, HOUR, seconds);
+        model_judge(stopping, key.service, key.code, HOUR, seconds);
         most = model_cells(through) > most ? model_cells(through) : most;
         if (i % 997 == 0)
             checkpoint(stopping, b);
@@ -272,13 +364,18 @@ static void a_restart_changes_no_bit(void **state)
 
             assert_memory_equal(p.p, q.p, sizeof p.p);
             assert_true(p.samples == q.samples && p.level == q.level);
+            struct outlook a_look = model_outlook(through, key, 7, now_s);
+            struct outlook b_look = model_outlook(stopping, key, 7, now_s);
+
+            assert_true(a_look.p50_s == b_look.p50_s && a_look.p90_s == b_look.p90_s);
+            assert_int_equal(a_look.dwell_s, b_look.dwell_s);
         }
     }
-    assert_int_equal(most, CELLS + 2); /* it was full, so cells were dropped */
+    assert_int_equal(most, CELLS + 3); /* it was full, so cells were dropped */
     checkpoint(through, a);
     checkpoint(stopping, b);
     assert_same(a, b);
-    assert_int_equal(a->count, model_cells(through) + 1); /* and the hour of pruning */
+    assert_int_equal(a->count, model_cells(through) + 2); /* two services' factors, times */
     model_destroy(through);
     model_destroy(stopping);
     free(a);
@@ -293,7 +390,7 @@ static void only_the_changed_are_stored(void **state)
     (void)state;
     learn(m, (struct model_key) {1, 2, 3, 4}, DAY, 100, T0);
     checkpoint(m, s);
-    assert_int_equal(s->count, 4);
+    assert_int_equal(s->count, 5); /* four levels, and the first lesson's time */
     s->count = 0;
     checkpoint(m, s);
     assert_int_equal(s->count, 0);
@@ -307,7 +404,7 @@ static void only_the_changed_are_stored(void **state)
 /* A finer cell would say what its parent says until that has as many samples as it counts for. */
 static void finer_cells_wait_for_their_parents(void **state)
 {
-    struct model *m = model_of(64, 60 * DAY);
+    struct model *m = old_model_of(64, 60 * DAY);
     struct model_key key = {1, 2, 3, 4};
 
     (void)state;
@@ -322,21 +419,21 @@ static void finer_cells_wait_for_their_parents(void **state)
 
 static void the_coldest_go_and_parents_remember(void **state)
 {
-    struct model *m = model_of(64, 60 * DAY);
+    struct model *m = old_model_of(64, 60 * DAY);
 
     (void)state;
-    learn(m, (struct model_key) {1, 2, 3, NAME_NONE}, DAY, 30, T0);
+    learn(m, (struct model_key) {1, 2, 3000, 1000}, DAY, 30, T0);
     for (name_id place = 1; place <= 200; place++)
-        learn(m, (struct model_key) {1, 2, 3, place}, DAY, place <= 10 ? 5 : 1, T0);
-    assert_int_equal(model_cells(m), 66);
-    learn(m, (struct model_key) {1, 2, 3, 999}, DAY, 1, T0 + HOUR);
-    assert_true(model_cells(m) <= 60);
+        learn(m, (struct model_key) {1, 2, 3000, place}, DAY, place <= 10 ? 5 : 1, T0);
+    assert_int_equal(model_cells(m), 67);
+    learn(m, (struct model_key) {1, 2, 3000, 999}, DAY, 1, T0 + 6 * HOUR);
+    assert_true(model_cells(m) <= 52);
     for (name_id place = 1; place <= 10; place++) {
-        struct model_key key = {1, 2, 3, place};
+        struct model_key key = {1, 2, 3000, place};
 
         assert_int_equal(model_ask(m, MODEL_REMAINING, key, 0, probabilities, T0).level, 3);
     }
-    struct model_key gone = {1, 2, 3, 150};
+    struct model_key gone = {1, 2, 3000, 150};
     struct quantiles q = model_ask(m, MODEL_REMAINING, gone, 0, probabilities, T0);
 
     assert_int_equal(q.level, 2);
@@ -346,26 +443,26 @@ static void the_coldest_go_and_parents_remember(void **state)
 
 static void more_may_be_restored_than_cells_max(void **state)
 {
-    struct model *m = model_of(1000, 60 * DAY);
+    struct model *m = old_model_of(1000, 60 * DAY);
     struct stored *s = calloc(1, sizeof *s);
 
     (void)state;
-    learn(m, (struct model_key) {1, 2, 3, NAME_NONE}, DAY, 30, T0);
+    learn(m, (struct model_key) {1, 2, 3000, 1000}, DAY, 30, T0);
     for (name_id place = 1; place <= 500; place++)
-        learn(m, (struct model_key) {1, 2, 3, place}, DAY, 1, T0);
+        learn(m, (struct model_key) {1, 2, 3000, place}, DAY, 1, T0);
     checkpoint(m, s);
     model_destroy(m);
     m = restart(s, 64, 60 * DAY, false);
-    assert_int_equal(model_cells(m), 504);
-    learn(m, (struct model_key) {1, 2, 3, 7}, DAY, 1, T0 + HOUR);
-    assert_true(model_cells(m) <= 60);
+    assert_int_equal(model_cells(m), 506);
+    learn(m, (struct model_key) {1, 2, 3000, 7}, DAY, 1, T0 + 6 * HOUR);
+    assert_true(model_cells(m) <= 52);
     model_destroy(m);
     free(s);
 }
 
 static void another_half_life_keeps_what_is_known(void **state)
 {
-    struct model *m = model_of(64, 60 * DAY);
+    struct model *m = old_model_of(64, 60 * DAY);
     struct stored *s = calloc(1, sizeof *s);
     struct model_key key = {1, 2, 3, 4};
 
@@ -386,31 +483,66 @@ static void another_half_life_keeps_what_is_known(void **state)
     free(s);
 }
 
-/* Format 1: floats, counted from the beginning of an era of 16 half-lives. */
-static void cells_of_floats_are_read(void **state)
+/* Cells of formats 1 and 2 had other keys: nothing is read of them, and they are deleted. */
+static void cells_of_older_formats_go(void **state)
 {
-    enum { STEP_S = 60 * DAY / 64, BITMAP = 13, BUCKET = 54 };
-    uint32_t step_s = STEP_S, touched_s = T0, eras = T0 / STEP_S / 64 % 16;
-    float total = ldexpf(300, (int)eras), count = total;
-    uint8_t bytes[9 + 4 + 11 + 4] = {1};
-    struct model *m = model_of(64, 60 * DAY);
+    static const char *const fields[] = {"r.0.0.0.0.0", "d.3.0.2.3.4", "r.2.0.31.1048575.0"};
+    struct model  *m = model_of(64, 60 * DAY);
+    struct stored *s = calloc(1, sizeof *s);
+    uint8_t        bytes[40] = {2, 9}, hour[4] = {1};
 
     (void)state;
-    memcpy(bytes + 1, &step_s, 4);
-    memcpy(bytes + 5, &touched_s, 4);
-    memcpy(bytes + 9, &total, 4);
-    bytes[BITMAP + BUCKET / 8] = 1 << BUCKET % 8;
-    memcpy(bytes + sizeof bytes - 4, &count, 4);
-    assert_int_equal(model_restore(m, "r.0.0.0.0.0", 11, bytes, sizeof bytes), 0);
-    struct quantiles q = model_ask(m, MODEL_REMAINING, (struct model_key) {1, 2, 3, 4}, 0,
-                                   probabilities, T0);
-    double weight = exp2(T0 / STEP_S % 64 / 64.0);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(model_restore(m, fields[i], strlen(fields[i]), bytes, sizeof bytes), 0);
+        store(s, fields[i], strlen(fields[i]), bytes, sizeof bytes);
+    }
+    assert_int_equal(model_restore(m, "m", 1, hour, sizeof hour), 0);
+    assert_int_equal(model_cells(m), 3);
+    assert_int_equal(model_changes(m).gone, 3);
+    checkpoint(m, s);
+    assert_int_equal(s->count, 0);
+    assert_int_equal(model_changes(m).gone, 0);
+    assert_int_equal(model_restore(m, fields[0], strlen(fields[0]), bytes, sizeof bytes), 0);
+    model_destroy(m); /* not yet deleted */
+    free(s);
+}
 
-    assert_true(q.known && fabs(q.samples - 300 / weight) < 6);
-    assert_true(q.p[1] > 86400 && q.p[1] < 1.4 * DAY);
-    assert_int_equal(model_restore(m, "r.0.0.0.0.0", 11, bytes, sizeof bytes - 1), -1);
-    error_clear();
+/* Cells are of texts, not of a dictionary's numbers; nearness and areas say more. */
+static void keys_are_of_what_names_mean(void **state)
+{
+    struct names *names = names_create(), *others = names_create();
+    struct model *m = model_create(&(struct model_settings) {
+        .cells_max = 64, .half_life_s = 60 * DAY, .shrink = 1, .names = names});
+    struct model *other = model_create(&(struct model_settings) {
+        .cells_max = 64, .half_life_s = 60 * DAY, .shrink = 1, .names = others});
+    struct stored *s = calloc(1, sizeof *s);
+    static const struct { const char *place, *dest; uint8_t level; } rows[] = {
+        {"SP-7", "RJ-20100", 4}, {"SP-9", "RJ-20199", 4}, {"SP-9", "RJ-30199", 3},
+        {"MG-1", "RJ-20100", 2}, {"SP-7", "BA-20100", 1}, {"RJ-1", "RJ-20100", 0},
+        {"RJ-20100", "RJ-20100", 0}, {"", "RJ-20100", 0}, {"SP-7", "", 0}};
+    struct model_key key = {.code = 2};
+
+    (void)state;
+    key.place = names_intern(names, NAME_PLACE, "SP-7", 4);
+    key.dest = names_intern(names, NAME_PLACE, "RJ-20100", 8);
+    learn(m, key, DAY, 100, T0);
+    checkpoint(m, s);
+    for (uint32_t i = 0; i < s->count; i++)
+        assert_int_equal(model_restore(other, s->list[i].field, strlen(s->list[i].field),
+                                       s->list[i].bytes, s->list[i].length), 0);
+    (void)names_intern(others, NAME_PLACE, "another", 7);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        key.place = names_intern(others, NAME_PLACE, rows[i].place, strlen(rows[i].place));
+        key.dest = names_intern(others, NAME_PLACE, rows[i].dest, strlen(rows[i].dest));
+        if (model_outlook(other, key, 0, T0).level != rows[i].level)
+            fail_msg("%s to %s: level %u", rows[i].place, rows[i].dest,
+                     model_outlook(other, key, 0, T0).level);
+    }
     model_destroy(m);
+    model_destroy(other);
+    names_destroy(names);
+    names_destroy(others);
+    free(s);
 }
 
 static void nonsense_is_refused(void **state)
@@ -418,22 +550,24 @@ static void nonsense_is_refused(void **state)
     struct model *m = model_of(64, DAY);
     struct stored *s = calloc(1, sizeof *s);
     static const char *const fields[] = {
-        "", "x", "r.3.0.2.3.4 ", "r.4.0.2.3.4", "q.3.0.2.3.4", "r.3.0.2.3", "r.3.1.2.3.4",
-        "r.3.0.2.3.04", "r.3.0.2.3.9999999", "r.-1.0.2.3.4", "r.3.0.2.3.4.5.6.7.8.9.0.1.2.3.4.5",
-        "m"};
+        "", "x", "r3", "r3.", "r3.0123", "q3.0123456789abcde3", "r3.0123456789abcde2",
+        "r7.0123456789abcde7", "d3.0123456789abcde3", "r3.0123456789ABCDE3", "m", "f.", "f.x",
+        "r3.0123456789abcde3 ", "r3.00000123456789abcde3", "f.256", "f.1"};
 
     (void)state;
     learn(m, (struct model_key) {1, 2, 3, 4}, DAY, 100, T0);
     checkpoint(m, s);
-    assert_int_equal(s->count, 4);
+    assert_int_equal(s->count, 5);
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         assert_int_equal(model_restore(m, fields[i], strlen(fields[i]), s->list[0].bytes,
                                        s->list[0].length), -1);
+    const char *field = s->list[0].field;
+
     for (size_t length = 0; length < s->list[0].length; length++)
-        assert_int_equal(model_restore(m, "r.3.0.2.3.4", 11, s->list[0].bytes, length), -1);
+        assert_int_equal(model_restore(m, field, strlen(field), s->list[0].bytes, length), -1);
     s->list[0].bytes[0] = 99;
-    assert_int_equal(model_restore(m, "r.3.0.2.3.4", 11, s->list[0].bytes, s->list[0].length),
-                     -1);
+    assert_int_equal(model_restore(m, field, strlen(field), s->list[0].bytes,
+                                   s->list[0].length), -1);
     assert_true(error_text()[0] != '\0');
     error_clear();
     model_destroy(m);
@@ -449,13 +583,17 @@ int main(void)
         cmocka_unit_test(newer_samples_weigh_more),
         cmocka_unit_test(elapsed_time_conditions),
         cmocka_unit_test(heavy_cells_still_learn),
+        cmocka_unit_test(an_outlook_is_the_histograms),
+        cmocka_unit_test(long_ones_stand_for_those_under_way),
+        cmocka_unit_test(a_p90_is_judged),
+        cmocka_unit_test(keys_are_of_what_names_mean),
         cmocka_unit_test(a_restart_changes_no_bit),
         cmocka_unit_test(only_the_changed_are_stored),
         cmocka_unit_test(finer_cells_wait_for_their_parents),
         cmocka_unit_test(the_coldest_go_and_parents_remember),
         cmocka_unit_test(more_may_be_restored_than_cells_max),
         cmocka_unit_test(another_half_life_keeps_what_is_known),
-        cmocka_unit_test(cells_of_floats_are_read),
+        cmocka_unit_test(cells_of_older_formats_go),
         cmocka_unit_test(nonsense_is_refused),
     };
 

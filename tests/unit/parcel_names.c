@@ -223,28 +223,51 @@ static void dirty_since_clean(void **state)
     names_destroy(names);
 }
 
-static uint32_t area(struct names *names, const char *text)
+static struct name_codes codes(struct names *names, const char *text)
 {
-    return names_area(names, names_intern(names, NAME_PLACE, text, strlen(text)));
+    return *names_codes(names, NAME_PLACE, names_intern(names, NAME_PLACE, text, strlen(text)));
 }
 
 static void places_share_an_area_by_their_first_part(void **state)
 {
     struct names *names = names_create();
-    uint32_t      here = area(names, "CAN-D2");
+    uint32_t      here = codes(names, "CAN-D2").area;
 
     (void)state;
-    assert_true(here > 0 && here <= NAMES_MAX);
-    assert_int_equal(area(names, "CAN-D3"), here);
-    assert_int_equal(area(names, "CAN"), here);
-    assert_int_equal(area(names, "CAN-D"), here); /* at least three */
-    assert_int_not_equal(area(names, "SWA-D2"), here);
-    assert_int_not_equal(area(names, "CA"), here);
-    assert_int_equal(area(names, "ZIP01310"), area(names, "ZIP01999"));
-    assert_int_not_equal(area(names, "ZIP01310"), area(names, "ZIP02310"));
-    assert_int_equal(names_area(names, NAME_NONE), 0);
-    assert_int_equal(names_area(names, 5000), 0);
+    assert_int_not_equal(here, 0);
+    assert_int_equal(codes(names, "CAN-D3").area, here);
+    assert_int_equal(codes(names, "CAN").area, here);
+    assert_int_equal(codes(names, "CAN-D").area, here); /* at least three */
+    assert_int_not_equal(codes(names, "SWA-D2").area, here);
+    assert_int_not_equal(codes(names, "CA").area, here);
+    assert_int_equal(codes(names, "ZIP01310").area, codes(names, "ZIP01999").area);
+    assert_int_not_equal(codes(names, "ZIP01310").area, codes(names, "ZIP02310").area);
+    assert_int_equal(names_codes(names, NAME_PLACE, NAME_NONE)->area, 0);
+    assert_int_equal(names_codes(names, NAME_PLACE, 5000)->self, 0);
     names_destroy(names);
+}
+
+/* In two dictionaries a text has two numbers, but the same codes. */
+static void codes_are_of_the_text_alone(void **state)
+{
+    struct names *names = names_create(), *others = names_create();
+    uint32_t      region = codes(names, "SP-01310").region;
+
+    (void)state;
+    (void)codes(others, "before");
+    assert_int_equal(codes(others, "SP-01310").self, codes(names, "SP-01310").self);
+    assert_int_equal(codes(others, "SP-01310").area, codes(names, "SP-01310").area);
+    assert_int_not_equal(codes(names, "SP-01310").self, codes(names, "SP-01311").self);
+    assert_int_equal(codes(names, "SP-20000").region, region);
+    assert_int_equal(codes(names, "SP.7").region, region);
+    assert_int_equal(codes(names, "SP").region, region);
+    assert_int_not_equal(codes(names, "RJ-01310").region, region);
+    assert_int_equal(codes(names, "CNHGH").region, codes(names, "CNHXX").region);
+    assert_int_equal(codes(names, "-7").region, codes(names, "-7").self);
+    assert_int_not_equal(names_intern(names, NAME_SERVICE, "SP", 2), NAME_NONE);
+    assert_int_equal(names_codes(names, NAME_SERVICE, 1)->self, region);
+    names_destroy(names);
+    names_destroy(others);
 }
 
 int main(void)
@@ -259,6 +282,7 @@ int main(void)
         cmocka_unit_test(contradictions_are_refused),
         cmocka_unit_test(dirty_since_clean),
         cmocka_unit_test(places_share_an_area_by_their_first_part),
+        cmocka_unit_test(codes_are_of_the_text_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "stages/eta/model.h"
 #include "stages/reference/reference.h"
 
 double spot_metres(struct spot a, struct spot b)
@@ -39,6 +40,17 @@ uint32_t sighting_work_after(const struct sighting *s, uint32_t from_s, int64_t 
         return from_s + (uint32_t)duration_s;
     return facility_work_after(sighting_facility(s, p->at != NAME_NONE ? p->at : p->origin),
                                from_s, (uint32_t)duration_s);
+}
+
+uint32_t sighting_dwell_s(const struct sighting *s, uint32_t low_s, uint32_t high_s)
+{
+    enum { AGE_TIMES = 4 };
+    uint32_t dwell_s = s->estimate->dwell_s > low_s ? s->estimate->dwell_s : low_s;
+
+    if (s->estimate->dwell_s == 0 || dwell_s >= high_s
+        || model_age_s(s->model, s->clock_s) / AGE_TIMES < dwell_s)
+        return high_s;
+    return dwell_s;
 }
 
 static uint32_t step_s(const struct sighting *s, uint32_t base_s, bool working, int step)

@@ -30,6 +30,11 @@ static inline bool ends_silence(const struct sighting *s)
  * starts); elapsed time where no calendar of that country is known. */
 uint32_t sighting_work_after(const struct sighting *, uint32_t from_s, int64_t duration_s);
 
+/* P99 of the time to the next scan from here, within bounds; high_s while fewer than 50 samples
+ * stand behind it, or the model has not learned for four times as long: long ones would not have
+ * ended. */
+uint32_t sighting_dwell_s(const struct sighting *, uint32_t low_s, uint32_t high_s);
+
 /* Two severities by time since base_s: thresholds[0] warning, thresholds[1] critical.
  * `working`: by sighting_work_after.  The next of the two, 0 = none. */
 uint32_t step_next(const struct sighting *, uint32_t base_s, bool working);

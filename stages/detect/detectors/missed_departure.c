@@ -2,8 +2,9 @@
  *
  * Fires     30 min after the first planned departure that it could take, counted from its
  *           arrival at the facility; without a plan, when it has been silent there for longer
- *           than 99 of 100 parcels (of this service, code, destination and place), and at
- *           least 12 h; not before 50 samples stand behind that.
+ *           than 99 of 100 parcels (of this service, code, destination's region and place),
+ *           and at least 12 h; not before 50 samples stand behind that and the model has
+ *           learned for four times as long.
  * Resolves  DEPART or UPLIFT from there, or it is seen elsewhere or in a later state.
  * Severity  warning.
  * Quiet     at customs and stations, while a better explanation is open (inhibition.c), and
@@ -15,7 +16,6 @@
  */
 #include "stages/detect/detectors/all.h"
 #include "stages/detect/detectors/common.h"
-#include "stages/eta/model.h"
 #include "stages/parcel/history.h"
 #include "stages/reference/reference.h"
 
@@ -23,7 +23,6 @@ enum { GRACE, DWELL_MIN };
 enum { PLANNED, LEARNED };
 enum { UNKNOWN_S = 61 * DAY /* more than the model can answer */ };
 
-static const double TAIL = 0.99, SUPPORT_MIN = 50;
 static const uint32_t WAITING = ON(ARRIVE) | ON(SORT) | ON(LOAD) | ON(UNLOAD) | ON(HANDOVER)
                               | ON(EXPORT_OUT) | ON(LANDED) | ON(IMPORT_OUT);
 
@@ -67,13 +66,9 @@ static uint32_t planned_s(const struct sighting *s)
 
 static uint32_t learned_s(const struct sighting *s)
 {
-    const struct parcel *p = s->parcel;
-    struct model_key key = {p->service, p->code, p->dest, p->at};
-    uint32_t dwell_s = model_ask_within(s->model, MODEL_DWELL, key, TAIL,
-                                        (uint32_t)s->thresholds[DWELL_MIN], UNKNOWN_S,
-                                        SUPPORT_MIN, s->clock_s);
+    uint32_t dwell_s = sighting_dwell_s(s, (uint32_t)s->thresholds[DWELL_MIN], UNKNOWN_S);
 
-    return dwell_s == UNKNOWN_S ? 0 : p->physical_s + dwell_s;
+    return dwell_s == UNKNOWN_S ? 0 : s->parcel->physical_s + dwell_s;
 }
 
 static void on_scan(const struct sighting *s, struct findings *found)

@@ -1,8 +1,9 @@
 /* stalled - no scan for longer than nearly all parcels take from here.
  *
  * Fires     no physical scan for the P99 of what was learned of the time to the next scan in
- *           this (service, code, destination, place), within bounds: 12 to 72 h domestic,
- *           48 to 120 h cross-border; the upper bound until 50 samples stand behind it.
+ *           this (service, code, destination's region, place), within bounds: 12 to 72 h
+ *           domestic, 48 to 120 h cross-border; the upper bound until 50 samples stand behind
+ *           it and the model has learned for four times as long (long silences end last).
  *           Working time of the country it is in, where its calendar is known.  Computed when
  *           the scan is applied, and stored: learning moves later ones only.
  * Resolves  any later physical scan.
@@ -16,11 +17,8 @@
  */
 #include "stages/detect/detectors/all.h"
 #include "stages/detect/detectors/common.h"
-#include "stages/eta/model.h"
 
 enum { DOMESTIC_MIN, DOMESTIC_MAX, CROSS_BORDER_MIN, CROSS_BORDER_MAX };
-
-static const double TAIL = 0.99, SUPPORT_MIN = 50;
 
 static void on_scan(const struct sighting *s, struct findings *found)
 {
@@ -39,13 +37,9 @@ static uint32_t deadline_s(const struct sighting *s)
     bool    abroad = p->flags & PARCEL_CROSS_BORDER;
     int64_t low_s = s->thresholds[abroad ? CROSS_BORDER_MIN : DOMESTIC_MIN];
     int64_t high_s = s->thresholds[abroad ? CROSS_BORDER_MAX : DOMESTIC_MAX];
-    struct model_key key = {p->service, p->code, p->dest, p->at};
 
-    uint32_t dwell_s = model_ask_within(s->model, MODEL_DWELL, key, TAIL,
-                                        (uint32_t)(low_s < high_s ? low_s : high_s),
-                                        (uint32_t)high_s, SUPPORT_MIN, s->clock_s);
-
-    return sighting_work_after(s, p->physical_s, dwell_s);
+    return sighting_work_after(s, p->physical_s,
+                               sighting_dwell_s(s, (uint32_t)low_s, (uint32_t)high_s));
 }
 
 static void on_deadline(const struct sighting *s, struct findings *found)
