@@ -13,7 +13,7 @@
 #include "pipeline/check.h"
 #include "pipeline/log.h"
 #include "pipeline/metric.h"
-#include "stages/eta/model.h"
+#include "stages/eta/model_store.h"
 #include "stages/kinds.h"
 #include "stages/outlet/mark.h"
 #include "stages/outlet/text_out.h"

@@ -19,7 +19,7 @@
 #include "pipeline/log.h"
 #include "pipeline/metric.h"
 #include "stages/board.h"
-#include "stages/eta/model.h"
+#include "stages/eta/model_store.h"
 #include "stages/eta/priors.h"
 #include "stages/eta_queue.h"
 #include "stages/parcel/deadlines.h"

@@ -139,7 +139,8 @@ static void print_all(const struct score *headline)
     struct score all = score_of(HORIZONS, SCAN_NONE, false);
 
     (void)printf("Errors in %s; MAE of promise, global and lane median beside P50's\n\n"
-                 "%-18s %9s %7s %7s %8s %8s %8s %8s %8s %8s\n", unit->name, "", "forecasts", "MAE", "median",
+                 "%-18s %9s %7s %7s %8s %8s %8s %8s %8s %8s\n", unit->name, "",
+                 "forecasts", "MAE", "median",
                  "P80", "P90", "pinball", "promise", "global", "lane");
     print_score("at hand-over", headline);
     print_score("all", &all);

@@ -14,7 +14,7 @@
 #include "pipeline/error.h"
 #include "stages/command/check.h"
 #include "stages/command/print.h"
-#include "stages/eta/model.h"
+#include "stages/eta/model_store.h"
 #include "stages/eta_queue.h"
 #include "stages/intake/intake.h"
 #include "stages/intake/passage.h"

@@ -10,6 +10,7 @@
 #include "stages/detect/detect.h"
 #include "stages/outlet/envelope.h"
 #include "stages/serve/api.h"
+#include "stages/serve/explain.h"
 #include "stages/serve/view.h"
 
 enum { TEXT_SIZE = 128, SENTENCE_SIZE = 512 };
@@ -71,6 +72,29 @@ static void print_eta(const struct parcel *parcel)
     (void)printf("\n");
 }
 
+/* Which level answers, out of how much, and what it says of the time still left. */
+static void print_explanation(const struct view_parcel *found, const struct explanation *e)
+{
+    const struct parcel *p = &found->parcel;
+    int64_t              now_s = found->mark.clock_ms / 1000;
+    char                 left[PRINT_SIZE], when[PRINT_SIZE];
+
+    if (!e->estimate.known)
+        return;
+    (void)printf("  now         %s UTC (P50)", print_time(e->estimate.p50_s, when));
+    (void)printf(", %s UTC (P90)\n", print_time(e->estimate.p90_s, when));
+    (void)printf("  learned     level %s, %.0f samples there, %.0f behind the answer\n",
+                 basis_name((enum estimate_basis)e->estimate.basis), e->left.samples,
+                 e->left.support);
+    (void)printf("  time left  ");
+    for (int i = 0; i < 3; i++) {
+        int64_t s = (int64_t)p->state_s + (int64_t)e->left.p[i] - now_s;
+
+        (void)printf(" %s %s%s", (const char *[]) {"P10", "P50", "P90"}[i],
+                     print_duration(s > 0 ? s : 0, left), i < 2 ? "," : "\n");
+    }
+}
+
 static void print_timeline(const struct view_parcel *found)
 {
     const struct parcel *parcel = &found->parcel;
@@ -124,12 +148,13 @@ static void print_alerts(const struct view_parcel *found)
         (void)printf("\nNo open alerts\n");
 }
 
-static void print_parcel(const struct view_parcel *found)
+static void print_parcel(const struct view_parcel *found, const struct explanation *e)
 {
     char when[PRINT_SIZE];
 
     print_head(found);
     print_eta(&found->parcel);
+    print_explanation(found, e);
     print_timeline(found);
     print_alerts(found);
     (void)printf("\nAs of %s UTC (partition %" PRId32 ", offset %" PRId64 ")\n",
@@ -137,9 +162,10 @@ static void print_parcel(const struct view_parcel *found)
                  found->mark.offset);
 }
 
-static int show(struct view *view, const char *wanted, bool json)
+static int show(struct view *view, const struct config *config, const char *wanted, bool json)
 {
     struct view_parcel found;
+    struct explanation e = {.estimate = {.known = false}};
     struct buffer      out = {0};
 
     switch (view_parcel(view, wanted, &found)) {
@@ -157,8 +183,11 @@ static int show(struct view *view, const char *wanted, bool json)
         (void)fwrite(out.bytes, 1, out.used, stdout);
         (void)printf("\n");
         buffer_free(&out);
+    } else if (explain_parcel(view, config, &found, &e) == VIEW_FOUND) {
+        print_parcel(&found, &e);
     } else {
-        print_parcel(&found);
+        view_parcel_free(&found);
+        return command_failed(&command_parcel, EX_UNAVAILABLE);
     }
     view_parcel_free(&found);
     return 0;
@@ -178,7 +207,7 @@ static int run(int argc, char **argv)
     if (code != COMMAND_GO_ON)
         return code;
     struct view *view = view_open(config);
-    code = view != NULL ? show(view, line.operands[0], line.json)
+    code = view != NULL ? show(view, config, line.operands[0], line.json)
                         : command_failed(&command_parcel, EX_UNAVAILABLE);
     if (view != NULL)
         view_close(view);
@@ -191,7 +220,8 @@ const struct command command_parcel = {
     .operands = "NUMBER",
     .summary  = "show a parcel: state, timeline, ETA, open alerts",
     .about    = "Shows what the whole cluster knows of a parcel, by its number or its carrier's:\n"
-                "state, place, expected and promised arrival, the last 32 scans, open alerts.\n"
+                "state, place, expected and promised arrival, which level of the model says so\n"
+                "and out of how many samples, the last 32 scans, open alerts.\n"
                 "Read from Redis, as of the partition's last checkpoint.  Times are UTC.\n\n"
                 "Ends with 1 when no parcel has the number.",
     .run      = run,

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "stages/eta/histogram.h"
-#include "stages/eta/model.h"
+#include "stages/eta/model_store.h"
 #include "stages/scan/codes.h"
 
 enum {
@@ -47,7 +47,7 @@ struct model {
     const struct names *names; /* whose codes keys are made of                              */
     uint32_t count, size;   /* cells in use and allocated; the first FAMILIES are global      */
     uint32_t slots_mask, slots_shift; /* their number less one; 64 - its logarithm           */
-    uint32_t pruned, born_s; /* quarter of the day of the last pruning; first lesson: field "m"        */
+    uint32_t pruned, born_s; /* quarter day of the last pruning; first lesson: field "m"      */
     bool     times_dirty;   /* one of the two has changed                                   */
     struct cell     *cells;
     uint32_t        *slots; /* by hash of the key: its tag, and the cell's number + 1         */
@@ -88,8 +88,14 @@ void     cells_resize(struct model *, uint32_t size);
 /* The coldest go, down to three quarters of cells_max. */
 void     cells_drop_coldest(struct model *, struct moment now);
 
+/* The field a cell is stored under, not terminated; returns its length. */
+size_t   cell_field(uint64_t key, char field[MODEL_FIELD_MAX]);
+
 /* Family and level of a key, its lowest bits; the others are a hash. */
-static inline enum model_family key_family(uint64_t key) { return (enum model_family)(key >> 3 & 3); }
+static inline enum model_family key_family(uint64_t key)
+{
+    return (enum model_family)(key >> 3 & 3);
+}
 static inline uint32_t key_level(uint64_t key) { return (uint32_t)key & 7; }
 
 /* The slot of a key, and its tag: the bits below those that choose the slot, above the cell's

@@ -15,11 +15,13 @@
 #include "stages/eta/model.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/check.h"
 #include "stages/eta/cells.h"
+#include "stages/eta/model_store.h"
 #include "stages/eta/short.h"
 
 static const double STEP_GROWTH = 1.0108892860517005; /* 2^(1/64) */
@@ -394,8 +396,9 @@ void model_judge(struct model *m, uint8_t service, uint8_t code, uint32_t raw_s,
     CHECK(code < SCAN_CODES);
     uint32_t factor = m->factors[service][code];
 
-    factor = took_s > (uint64_t)raw_s * factor / FACTOR_ONE ? factor + factor * FACTOR_UP / FACTOR_PARTS
-                       : factor - factor * FACTOR_DOWN / FACTOR_PARTS;
+    factor = took_s > (uint64_t)raw_s * factor / FACTOR_ONE
+                 ? factor + factor * FACTOR_UP / FACTOR_PARTS
+                 : factor - factor * FACTOR_DOWN / FACTOR_PARTS;
     factor = factor < FACTOR_MIN ? FACTOR_MIN : factor > FACTOR_MAX ? FACTOR_MAX : factor;
     m->factors[service][code] = (uint16_t)factor;
     m->factors_dirty[service / 64] |= 1ull << service % 64;
@@ -478,4 +481,19 @@ struct quantiles model_ask(const struct model *m, enum model_family family, stru
         (void)blend_quantiles(&blend, elapsed_s, probabilities, answer.p);
     }
     return answer;
+}
+
+void model_fields(const struct model *m, struct model_key key, void (*each)(void *self,
+                  const char *field, size_t field_length), void *self)
+{
+    struct meaning w = meaning_of(m, key);
+    char           field[MODEL_FIELD_MAX];
+
+    for (uint32_t family = 0; family <= MODEL_DWELL; family++) {
+        each(self, field, cell_field(m->cells[family].key, field));
+        for (uint32_t level = 1; level < levels_of(&w, (enum model_family)family); level++)
+            each(self, field, cell_field(key_at(&w, (enum model_family)family, level), field));
+    }
+    each(self, field, (size_t)snprintf(field, sizeof field, "f.%u", key.service));
+    each(self, "m", 1);
 }

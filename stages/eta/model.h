@@ -7,9 +7,10 @@
  * global → (service, code, nearness) → and the destination's region → and that of the place →
  * and the destination's area.  Of DWELL: global → (service, code, nearness) → (code, nearness,
  * destination's region, place).  Of LEG: global → (service) → (service, place) → (place, dest) →
- * and service → and code, which here is a part of the day.  Nearness: at the destination, in its area, in its region,
- * elsewhere, nowhere known.  A level's distribution is its own counts plus its parent's
- * distribution counted as `shrink` samples: measured, that beats falling back at a sample count.
+ * and service → and code, which here is a part of the day.  Nearness: at the destination, in its
+ * area, in its region, elsewhere, nowhere known.  A level's distribution is its own counts plus
+ * its parent's distribution counted as `shrink` samples: measured, that beats falling back at a
+ * sample count.
  * A finer cell is made once its parent has that many.  Early in a world only short durations
  * have ended: a sample counts as many as it stands for (model.c).
  * A pure function of the partition's log: no wall clock, no randomness.
@@ -27,7 +28,7 @@ struct model;
 
 enum model_family { MODEL_REMAINING, MODEL_DWELL, MODEL_LEG };
 enum { MODEL_LEG_ONE = 3600 /* an hour for actual = planned */ };
-enum { MODEL_LEVELS = 6, MODEL_CELL_BYTES_MAX = 296, MODEL_SAMPLES_MAX = 32 };
+enum { MODEL_LEVELS = 6, MODEL_SAMPLES_MAX = 32 };
 
 struct model_settings {
     uint32_t cells_max;       /* per partition; beyond it no finer cell is made until the
@@ -93,27 +94,6 @@ struct quantiles {
 /* Any quantiles of the whole duration, as of now, from the histograms themselves. */
 struct quantiles model_ask(const struct model *, enum model_family, struct model_key,
                            uint32_t elapsed_s, const double probabilities[3], uint32_t now_s);
-
-/* Checkpoint: the cells changed since the last model_clean, packed; `field` names the cell.
- * First those that are gone (HDEL), `bytes` NULL: one may have come back since. */
-struct model_changes {
-    uint32_t gone, set;     /* how many calls of either kind model_dirty_each will make        */
-};
-struct model_changes model_changes(const struct model *);
-void model_dirty_each(struct model *, void (*each)(void *self, const char *field,
-                      size_t field_length, const uint8_t *bytes, size_t length), void *self);
-void model_clean(struct model *);
-/* All cells will be stored with the next checkpoint. */
-void model_mark_all(struct model *);
-/* All that is known, as of now_s, for a model of any partition to begin with (priors.h): by
- * model_dirty_each's calls. */
-void model_export(const struct model *, uint32_t now_s, void (*each)(void *self,
-                  const char *field, size_t field_length, const uint8_t *bytes, size_t length),
-                  void *self);
-/* 0; -1 with the error trail: not a cell this binary knows.  Cells of older formats had other
- * keys: they are left out, and gone with the next checkpoint. */
-int  model_restore(struct model *, const char *field, size_t field_length,
-                   const uint8_t *bytes, size_t length);
 
 uint32_t model_cells(const struct model *);   /* histograms there are          */
 size_t   model_bytes(const struct model *);   /* memory they take, all told     */

@@ -1,13 +1,15 @@
 /* model_store.c - cells as bytes: what a checkpoint writes and a restart reads.
  *
- *   r3.KEY, d2.KEY, l5.KEY   a cell of REMAINING, DWELL or LEG, its level, its key in hex: format, seconds per
- *                    decay step, second last touched, notes, histogram (histogram_pack)
+ *   r3.KEY, d2.KEY, l5.KEY   a cell of REMAINING, DWELL or LEG: its level, its key in hex; format,
+ *                    seconds per decay step, second last touched, notes, histogram
  *   f.SERVICE        what P90s of a service are multiplied by, by code
  *   m                quarter of a day of the last pruning, second of the first lesson
  *
  * Formats 1 and 2 of a cell had keys of other levels, in fields r.N.N.N.N.N: they say nothing
  * here, and go.
  */
+#include "stages/eta/model_store.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,14 +24,13 @@ enum {
     CELL_FORMAT = 3,
     NOTES_BYTES = NOTES * 2,
     HEAD_BYTES = 1 + 4 + 4 + NOTES_BYTES, /* format, step_s, touched_s, notes */
-    FIELD_MAX = 24, OLD_FIELD_MAX = 40
+    OLD_FIELD_MAX = 40
 };
 _Static_assert((int)HEAD_BYTES + (int)HISTOGRAM_BYTES_MAX <= (int)MODEL_CELL_BYTES_MAX, "");
 
 /* ── Names ───────────────────────────────────────────────────────────────────────────── */
 
-/* Not terminated. */
-static size_t field_print(uint64_t key, char field[FIELD_MAX])
+size_t cell_field(uint64_t key, char field[MODEL_FIELD_MAX])
 {
     static const char digits[] = "0123456789abcdef";
     size_t length = 0;
@@ -45,7 +46,7 @@ static size_t field_print(uint64_t key, char field[FIELD_MAX])
 /* The key a field names; 0 = none does. */
 static uint64_t field_key(const char *field, size_t length)
 {
-    char     again[FIELD_MAX], text[FIELD_MAX];
+    char     again[MODEL_FIELD_MAX], text[MODEL_FIELD_MAX];
     uint64_t key = 0;
 
     if (length < 4 || length >= sizeof text)
@@ -55,7 +56,7 @@ static uint64_t field_key(const char *field, size_t length)
     if (sscanf(text + 3, "%" SCNx64, &key) != 1 || key_level(key) >= MODEL_LEVELS
         || (uint32_t)key_family(key) >= FAMILIES)
         return 0;
-    return field_print(key, again) == length && memcmp(field, again, length) == 0 ? key : 0;
+    return cell_field(key, again) == length && memcmp(field, again, length) == 0 ? key : 0;
 }
 
 /* f.SERVICE; -1 = not that. */
@@ -112,19 +113,19 @@ void model_dirty_each(struct model *m, void (*each)(void *self, const char *fiel
                       size_t field_length, const uint8_t *bytes, size_t length), void *self)
 {
     uint8_t  bytes[MODEL_CELL_BYTES_MAX];
-    char     field[FIELD_MAX];
+    char     field[MODEL_FIELD_MAX];
     uint32_t times[2] = {m->pruned, m->born_s};
 
     CHECK_MAGIC(m, MODEL_MAGIC);
     for (uint32_t i = 0; i < m->gone_count; i++)
-        each(self, field, field_print(m->gone[i], field), NULL, 0);
+        each(self, field, cell_field(m->gone[i], field), NULL, 0);
     for (uint32_t i = 0; i < m->old_count; i++)
         each(self, m->old[i], strlen(m->old[i]), NULL, 0);
     for (uint32_t word = 0; word < (m->count + 63) / 64; word++)
         for (uint64_t left = m->dirty[word]; left != 0; left &= left - 1) {
             const struct cell *c = &m->cells[word * 64 + (uint32_t)__builtin_ctzll(left)];
 
-            each(self, field, field_print(c->key, field), bytes, cell_pack(m, c, bytes));
+            each(self, field, cell_field(c->key, field), bytes, cell_pack(m, c, bytes));
         }
     for (int service = 0; service <= SERVICES_MAX; service++)
         if (m->factors_dirty[service / 64] >> service % 64 & 1)
@@ -156,7 +157,7 @@ void model_export(const struct model *m, uint32_t now_s, void (*each)(void *self
                   void *self)
 {
     uint8_t        bytes[MODEL_CELL_BYTES_MAX];
-    char           field[FIELD_MAX];
+    char           field[MODEL_FIELD_MAX];
     const uint32_t times[2] = {0, 1}; /* never pruned, and it has learned for ever */
     struct moment  now = moment_of(m, now_s);
 
@@ -169,7 +170,7 @@ void model_export(const struct model *m, uint32_t now_s, void (*each)(void *self
         histogram_halve(&c.h, eras_since(&c, now));
         histogram_multiply(&c.h, (double)UNIT / now.weight);
         c.touched_s = 0; /* whenever it is read */
-        each(self, field, field_print(c.key, field), bytes, cell_pack(m, &c, bytes));
+        each(self, field, cell_field(c.key, field), bytes, cell_pack(m, &c, bytes));
     }
     each(self, "m", 1, (const uint8_t *)times, sizeof times);
 }

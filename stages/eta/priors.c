@@ -7,7 +7,7 @@
 
 #include "pipeline/check.h"
 #include "pipeline/error.h"
-#include "stages/eta/model.h"
+#include "stages/eta/model_store.h"
 
 enum { FIELD_MAX = 40, LINE_MAX = FIELD_MAX + 2 * MODEL_CELL_BYTES_MAX + 4 };
 

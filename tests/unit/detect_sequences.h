@@ -22,7 +22,7 @@
 #include "stages/detect/detectors/all.h"
 #include "stages/detect/detectors/common.h"
 #include "stages/eta/estimate.h"
-#include "stages/eta/model.h"
+#include "stages/eta/model_store.h"
 #include "stages/parcel/dedup.h"
 #include "stages/parcel/history.h"
 #include "stages/reference/reference.h"

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "stages/eta/estimate.h"
-#include "stages/eta/model.h"
+#include "stages/eta/model_store.h"
 #include "stages/parcel/history.h"
 
 enum { T0 = 1793577600, HOUR = 3600, DAY = 86400 };

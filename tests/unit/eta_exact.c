@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "stages/eta/histogram.h"
-#include "stages/eta/model.h"
+#include "stages/eta/model_store.h"
 
 enum {
     T0 = 1793577600, HOUR = 3600, CELLS = 300, HALF_LIFE_S = 6 * HOUR, STEP_S = HALF_LIFE_S / 64,

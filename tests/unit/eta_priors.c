@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "pipeline/error.h"
-#include "stages/eta/model.h"
+#include "stages/eta/model_store.h"
 #include "stages/eta/priors.h"
 
 enum { T0 = 1483228800 /* 2017 */, NOW = 1793577600, DAY = 86400 };
