@@ -9,7 +9,8 @@
 #include "stages/eta/model.h"
 #include "stages/scan/scan.h"
 
-enum { TABLE_FIRST = 1024, SLOT_HOURS = 8, HOUR = 3600 };
+enum { TABLE_FIRST = 1024, SLOT_HOURS = 8, HOUR = 3600,
+       CELLS_MAX = 65536 /* one model stands for those of all partitions */ };
 
 /* Under way, or empty (id 0), or over (planned_s 0). */
 struct leg {
@@ -30,7 +31,7 @@ void legs_begin(const struct config *config)
     CHECK(legs.model == NULL);
     legs.names = names_create();
     legs.model = model_create(&(struct model_settings) {
-        .cells_max = (uint32_t)config_integer(config, "model.cells_max"),
+        .cells_max = CELLS_MAX,
         .half_life_s = (uint32_t)(config_ms(config, "model.half_life") / 1000),
         .shrink = config_real(config, "model.shrink"),
         .names = legs.names,

@@ -34,8 +34,9 @@ static const double NEGLIGIBLE = 1.0 / 256;
 enum { STANDS_FOR_MAX = 4, NOTE_BITS = 11, NOTES_EVERY = 8, NOTES_SAMPLES_MIN = 2,
        DWELL_SUPPORT_MIN = 50, PRUNE_EVERY_S = 6 * 3600 };
 /* P90's factor: a forecast too early moves it up by 4.5 %, any other down by 0.5 %, so that it
- * rests where one in ten is. */
-enum { FACTOR_UP = 45, FACTOR_DOWN = 5, FACTOR_PARTS = 1000,
+ * rests where one in ten is.  What is said today is judged when the parcel has arrived: a network
+ * that slows down is seen late, so a sixteenth more than it took has to be covered. */
+enum { JUDGED_LATE = 16, FACTOR_UP = 45, FACTOR_DOWN = 5, FACTOR_PARTS = 1000,
        FACTOR_MIN = FACTOR_ONE / 4, FACTOR_MAX = FACTOR_ONE * 6 };
 
 /* ── Keys ────────────────────────────────────────────────────────────────────────────── */
@@ -289,8 +290,8 @@ static inline uint32_t weight_at(uint32_t age_s, uint32_t seconds, uint32_t weig
 }
 
 /* Makes the cells that are missing where there is room, finer ones once their parent has as many
- * samples as it counts for: before, they would say the same.  The lines that learning touches
- * are on their way. */
+ * samples as it counts for: before, they would say the same (but legs, of which most corridors
+ * see a few, and each of them says much).  The lines that learning touches are on their way. */
 static inline void cells_locate(struct model *m, enum model_family family,
                                 const struct model_sample *sample, uint32_t now_s,
                                 struct located *l)
@@ -306,7 +307,8 @@ static inline void cells_locate(struct model *m, enum model_family family,
         uint32_t cell = cell_find(m, key);
 
         if (cell == CELL_NONE && parent != CELL_NONE && m->count < m->cells_max + FAMILIES
-            && (level == 1 || has_samples(&m->cells[parent].h, m->shrink)))
+            && (level == 1 || family == MODEL_LEG
+                || has_samples(&m->cells[parent].h, m->shrink)))
             cell = cell_create(m, key, now_s);
         if (cell != CELL_NONE)
             __builtin_prefetch(&m->cells[cell].h.counts[l->bucket], 1);
@@ -395,8 +397,9 @@ void model_judge(struct model *m, uint8_t service, uint8_t code, uint32_t raw_s,
 {
     CHECK(code < SCAN_CODES);
     uint32_t factor = m->factors[service][code];
+    uint64_t said_s = (uint64_t)raw_s * factor / FACTOR_ONE;
 
-    factor = took_s > (uint64_t)raw_s * factor / FACTOR_ONE
+    factor = (uint64_t)took_s * (JUDGED_LATE + 1) / JUDGED_LATE > said_s
                  ? factor + factor * FACTOR_UP / FACTOR_PARTS
                  : factor - factor * FACTOR_DOWN / FACTOR_PARTS;
     factor = factor < FACTOR_MIN ? FACTOR_MIN : factor > FACTOR_MAX ? FACTOR_MAX : factor;
