@@ -10,6 +10,7 @@ enum { STUCK_MS = 30000 };
 struct board_row board[BOARD_PARTITIONS_MAX];
 _Atomic int board_partitions;
 _Atomic(const char *) board_held;
+_Atomic int64_t board_lost_ms;
 
 const char *phase_name(enum phase phase)
 {
@@ -55,6 +56,15 @@ int board_healthy(int32_t partition, int64_t wall_ms, const char **why)
     if (*why == NULL)
         *why = stuck_at(phase);
     return 0;
+}
+
+const char *board_stuck(int64_t wall_ms)
+{
+    int64_t since_ms = board_lost_ms;
+
+    CHECK(since_ms >= 0);
+    return since_ms > 0 && wall_ms - since_ms >= STUCK_MS
+               ? "the group took every partition away and answers no more" : NULL;
 }
 
 void board_clear(int32_t partition)

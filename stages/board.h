@@ -38,11 +38,18 @@ extern struct board_row board[BOARD_PARTITIONS_MAX];
 extern _Atomic int board_partitions;   /* of the scan topic; 0 = not known yet */
 extern _Atomic(const char *) board_held; /* what holds all of them up, static; source_kafka */
 
+extern _Atomic int64_t board_lost_ms;  /* since when the group has given nothing after it took all
+                                          back as lost; 0 = it has */
+
 const char *phase_name(enum phase);   /* "running" */
 
 /* Partition is alive: at its end, or moved within 30 s, or was just assigned.  *why: what
  * stopped it or holds it up, NULL = nothing; never NULL when it is not alive. */
 int  board_healthy(int32_t partition, int64_t wall_ms, const char **why);
 void board_clear(int32_t partition);
+
+/* Who was in the group and is out of it for 30 s processes nothing, and has no partition that
+ * would say so.  Why, NULL = it is not so. */
+const char *board_stuck(int64_t wall_ms);
 
 #endif

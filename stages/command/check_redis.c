@@ -12,6 +12,7 @@
 #include "stages/command/check.h"
 #include "stages/outlet/mark.h"
 #include "stages/outlet/redis_address.h"
+#include "stages/outlet/redis_cluster.h"
 #include "stages/outlet/request.h"
 #include "stages/serve/view.h"
 
@@ -129,6 +130,12 @@ static void check_server(struct report *r, const char *info)
                   : "no append-only file: what a restart of Redis loses is read again from Kafka");
 }
 
+static void check_key(const struct config *config, char key[KEY_SIZE])
+{
+    (void)snprintf(key, KEY_SIZE, "{%s:%s:check}:check", config_text(config, "kafka.group"),
+                   config_text(config, "kafka.topics.scans"));
+}
+
 /* One transaction such as a checkpoint's, on a key of ours that expires. */
 static void check_writes(struct report *r, redisContext *context, const struct config *config)
 {
@@ -136,8 +143,7 @@ static void check_writes(struct report *r, redisContext *context, const struct c
                               "HMGET, HDEL, EVAL on keys {GROUP:TOPIC:*}*";
     char              key[KEY_SIZE];
 
-    (void)snprintf(key, sizeof key, "{%s:%s:check}:check", config_text(config, "kafka.group"),
-                   config_text(config, "kafka.topics.scans"));
+    check_key(config, key);
     bool taken = TELL(context, "WATCH", key) == 0 && TELL(context, "DEL", key) == 0
                  && TELL(context, "HSET", key, "field", "value") == 0
                  && TELL(context, "HMGET", key, "field") == 0
@@ -206,12 +212,53 @@ static void check_session(struct report *r, redisContext *context, const struct 
     check_state(r, config, partitions);
 }
 
+/* Of a cluster the first node of redis.address that says who has the keys of the check: that
+ * one.  0; -1 with the error trail. */
+static int choose_node(const struct config *config, struct redis_cluster *cluster,
+                       struct redis_address *address)
+{
+    char          key[KEY_SIZE];
+    uint32_t      seeds = cluster->nodes_count;
+    int32_t       node = -1;
+
+    check_key(config, key);
+    for (uint32_t i = 0; i < seeds && node < 0; i++) {
+        (void)redis_address_parse(cluster->nodes[i], address);
+        redisContext *context = connect_to(address);
+        redisReply   *slots = NULL;
+
+        if (context != NULL && context->err == 0 && log_in(context, config) == 0)
+            slots = ask(context, 2, (const char *[]) {"CLUSTER", "SLOTS"});
+        if (slots != NULL && redis_cluster_learn(cluster, slots, i) == 0)
+            node = redis_cluster_node(cluster, redis_slot(key, strlen(key)));
+        freeReplyObject(slots);
+        if (context != NULL)
+            redisFree(context);
+    }
+    if (node < 0)
+        return error_add("no node says who has which slot");
+    error_clear();
+    return redis_address_parse(cluster->nodes[node], address);
+}
+
+static int choose_address(const struct config *config, struct redis_address *address)
+{
+    struct redis_cluster *cluster = NULL;
+    int                   result = redis_cluster_open(config, &cluster);
+
+    if (result == 0)
+        result = cluster == NULL ? redis_address_read(config, address)
+                                 : choose_node(config, cluster, address);
+    free(cluster);
+    return result;
+}
+
 void check_redis(struct report *r, const struct config *config, int64_t partitions)
 {
     struct redis_address address;
     const char          *text = config_text(config, "redis.address");
 
-    if (redis_address_read(config, &address) != 0) {
+    if (choose_address(config, &address) != 0) {
         report_failed(r, "redis", "set redis.address", "%s", error_text());
         error_clear();
         return;

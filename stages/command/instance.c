@@ -110,6 +110,12 @@ static bool hook_partition(void *self, int32_t number, struct serve_partition *s
     return true;
 }
 
+static const char *hook_stuck(void *self)
+{
+    (void)self;
+    return board_stuck(clock_wall_ms());
+}
+
 /* ── What attend asks ─────────────────────────────────────────────────────── */
 
 #define HANGING_NS UINT64_C(10000000000)
@@ -155,6 +161,7 @@ static int serve_and_run(const struct config *config, struct graph *graph)
         .draining = hook_draining,
         .partitions = hook_partitions,
         .partition = hook_partition,
+        .stuck = hook_stuck,
     };
 
     error_clear();

@@ -139,9 +139,10 @@ int reshard_plan_read(struct reshard *r)
 
     if (reply == NULL)
         return -1;
-    r->planned = reply->elements > 0;
-    for (size_t i = 0; result == 0 && i + 1 < reply->elements; i += 2)
+    for (size_t i = 0; result == 0 && i + 1 < reply->elements; i += 2) {
+        r->planned |= strcmp(reply->element[i]->str, "step") == 0; /* it is written last */
         result = plan_field(r, reply->element[i]->str, reply->element[i + 1]->str);
+    }
     freeReplyObject(reply);
     return result;
 }
@@ -149,10 +150,9 @@ int reshard_plan_read(struct reshard *r)
 int reshard_plan_write(struct reshard *r, enum reshard_step step)
 {
     char     key[KEY_MAX], field[16], text[96];
-    uint64_t asked = 2;
+    uint64_t asked = 1;
 
     reshard_plan_key(r, key);
-    VIEW_ASK(r->redis, "MULTI");
     for (uint32_t p = 0; p < r->after; p++, asked++) {
         const struct reshard_part *part = &r->parts[p];
 
@@ -168,10 +168,9 @@ int reshard_plan_write(struct reshard *r, enum reshard_step step)
     (void)snprintf(counts[2], sizeof counts[2], "%" PRIu32, r->buckets);
     VIEW_ASK(r->redis, "HSET", key, "before", counts[0], "after", counts[1], "buckets", counts[2],
         "step", step_names[step]);
-    VIEW_ASK(r->redis, "EXEC");
     r->step = step;
     r->planned = true;
-    return reshard_done(r, asked + 1);
+    return reshard_done(r, asked);
 }
 
 int reshard_clear(const struct reshard *r, uint32_t p)

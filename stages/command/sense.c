@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/config.h"
@@ -11,6 +12,7 @@
 #include "stages/intake/start.h"
 #include "stages/outlet/rdkafka_conf.h"
 #include "stages/outlet/redis_address.h"
+#include "stages/outlet/redis_cluster.h"
 #include "stages/serve/http.h"
 
 /* A duration that may not be longer than another. */
@@ -52,9 +54,14 @@ static int check_start(const struct config *config)
 
 static int check_address(const struct config *config)
 {
-    struct redis_address address;
+    struct redis_address  address;
+    struct redis_cluster *cluster = NULL;
+    int                   result = redis_cluster_open(config, &cluster);
 
-    return redis_address_read(config, &address);
+    if (result == 0 && cluster == NULL)
+        result = redis_address_read(config, &address);
+    free(cluster);
+    return result;
 }
 
 /* Two kinds of messages in one topic would be read as each other. */

@@ -171,6 +171,7 @@ static void finish_release(struct source *source, struct seat *seat, uint64_t no
 
 static void assigned(struct source *source, const struct consumer_event *event, uint64_t now_ns)
 {
+    board_lost_ms = 0;
     source->unassign_due = false;
     source->assign_due = true;
     source->assign_by_ns = now_ns + COLLECT_NS;
@@ -188,6 +189,8 @@ static void revoked(struct source *source, bool lost, uint64_t now_ns)
 {
     metric_add(source->rebalances, 1);
     log_info(ROOM, "the group takes all partitions back%s", lost ? "; they are lost already" : "");
+    if (lost)
+        board_lost_ms = clock_wall_ms();
     source->assign_due = false;
     source->unassign_due = true;
     release_all(source, lost, now_ns);

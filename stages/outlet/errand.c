@@ -21,7 +21,7 @@
 
 const char *const refusal_names[REFUSALS] = {
     [REFUSAL_MEMORY] = "oom", [REFUSAL_READONLY] = "readonly", [REFUSAL_DISK] = "misconf",
-    [REFUSAL_OTHER] = "other",
+    [REFUSAL_CLUSTER] = "cluster", [REFUSAL_OTHER] = "other",
 };
 
 static void seat_waits(const struct seat *seat, const char *what)
@@ -281,6 +281,9 @@ static enum refusal refusal_of(const char *text)
         return REFUSAL_MEMORY;
     if (strncmp(text, "READONLY", 8) == 0)
         return REFUSAL_READONLY;
+    if (strncmp(text, "ASK ", 4) == 0 || strncmp(text, "TRYAGAIN", 8) == 0
+        || strncmp(text, "CLUSTERDOWN", 11) == 0)
+        return REFUSAL_CLUSTER;
     return strncmp(text, "MISCONF", 7) == 0 ? REFUSAL_DISK : REFUSAL_OTHER;
 }
 
@@ -292,6 +295,7 @@ static void errand_complain(struct stage *stage, const struct seat *seat,
         [REFUSAL_MEMORY] = "Redis refuses: OOM, it is out of memory (maxmemory)",
         [REFUSAL_READONLY] = "Redis refuses: READONLY, it is a replica",
         [REFUSAL_DISK] = "Redis refuses: MISCONF, it cannot write to its disk",
+        [REFUSAL_CLUSTER] = "Redis refuses: the cluster moves this slot, or has no node for it",
         [REFUSAL_OTHER] = "Redis refuses, as the log says",
     };
     struct checkpoint *x = stage_state(stage);

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 struct config;
+struct redis_cluster;
 
 enum redis_io_state { REDIS_IO_CLOSED, REDIS_IO_OPENING, REDIS_IO_OPEN };
 
@@ -24,12 +25,16 @@ struct redis_io_ops {
     ssize_t (*read)(void *self, uint32_t i, char *bytes, size_t size);
     void   (*close)(void *self, uint32_t i);
     const char *(*error)(void *self, uint32_t i);  /* why it is closed, "" */
+    /* A cluster's: the next open() of stream `i` is to this node. */
+    void   (*point)(void *self, uint32_t i, uint32_t node);
     void   (*destroy)(void *self);
 };
 
 struct redis_io {
     const struct redis_io_ops *ops;
     void                      *self;
+    struct redis_cluster      *cluster;  /* the port's, learned anew with each connection;
+                                            NULL = one server                               */
 };
 
 /* `streams` connections by the configuration's redis.* settings; AUTH and SELECT are sent

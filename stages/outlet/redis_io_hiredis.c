@@ -2,6 +2,7 @@
  * handshake that makes a connection usable.
  *
  *   OPENING: name ──► address ──► connected ──► AUTH, SELECT, PING, INFO memory ──► OPEN
+ *                                               (of a cluster's node CLUSTER SLOTS as well)
  *
  * PING says whether it answers commands at all (-LOADING, -NOAUTH, -MASTERDOWN);
  * INFO whether it would ever drop state on its own, and then it is refused.  Names are
@@ -27,8 +28,10 @@
 
 #include "pipeline/check.h"
 #include "pipeline/config.h"
+#include "pipeline/error.h"
 #include "stages/outlet/buffer.h"
 #include "stages/outlet/redis_address.h"
+#include "stages/outlet/redis_cluster.h"
 #include "stages/outlet/redis_io.h"
 #include "stages/outlet/redis_replies.h"
 
@@ -36,7 +39,18 @@ enum { STREAMS_MAX = 16, GREETING_READ = 4096, SOCKET_BYTES = 1 << 20 };
 
 enum phase { LINE_CLOSED, LINE_NAMING, LINE_CONNECTING, LINE_GREETING, LINE_OPEN };
 
+/* A server by its name, and what that stands for. */
+struct name {
+    struct redis_address address;
+    struct gaicb         lookup;
+    bool                 asking;    /* the lookup runs                                     */
+    bool                 stale;     /* a line failed: its answer may be out of date          */
+    int                  answer;    /* of the last lookup                                  */
+};
+
 struct line {
+    struct name         *name;    /* whom to connect to                                     */
+    uint32_t             node;    /* of a cluster                                           */
     enum phase           phase;
     int                  fd;
     struct redis_replies replies; /* to the greeting                                      */
@@ -46,15 +60,13 @@ struct line {
 };
 
 struct io {
-    struct redis_address address;
+    struct redis_cluster *cluster;  /* NULL = one server                                   */
+    struct name          own;       /* the one server's; of a cluster each line has its own   */
     struct buffer        greeting;
     uint32_t             greeting_replies;
-    struct gaicb         lookup;
     struct addrinfo      hints;
-    bool                 asking;    /* the lookup runs                                     */
-    bool                 stale;     /* a line failed: its answer may be out of date          */
-    int                  answer;    /* of the last lookup                                  */
     uint32_t             lines_count;
+    struct name          names[STREAMS_MAX];
     struct line          lines[STREAMS_MAX];
 };
 
@@ -81,103 +93,115 @@ static ssize_t line_fail(struct line *line, const char *format, ...)
 
 /* ── Name and connection ──────────────────────────────────────────────────── */
 
-static void lookup_forget(struct io *io)
+static void lookup_forget(struct name *name)
 {
-    CHECK(!io->asking);
-    if (io->lookup.ar_result != NULL)
-        freeaddrinfo(io->lookup.ar_result);
-    io->lookup.ar_result = NULL;
+    CHECK(!name->asking);
+    if (name->lookup.ar_result != NULL)
+        freeaddrinfo(name->lookup.ar_result);
+    name->lookup.ar_result = NULL;
 }
 
 /* Asked once for all lines that want to connect; the answer serves until one fails. */
-static void lookup_start(struct io *io)
+static void lookup_start(const struct io *io, struct name *name)
 {
-    struct gaicb *list[1] = {&io->lookup};
+    struct gaicb *list[1] = {&name->lookup};
 
-    if (io->address.path[0] != '\0' || io->asking
-        || (io->lookup.ar_result != NULL && !io->stale))
+    if (name->address.path[0] != '\0' || name->asking
+        || (name->lookup.ar_result != NULL && !name->stale))
         return;
-    lookup_forget(io);
-    io->lookup = (struct gaicb) {.ar_name = io->address.host, .ar_service = io->address.port,
-                                 .ar_request = &io->hints};
-    io->answer = getaddrinfo_a(GAI_NOWAIT, list, 1, NULL);
-    io->asking = io->answer == 0;
-    io->stale = false;
+    lookup_forget(name);
+    name->lookup = (struct gaicb) {.ar_name = name->address.host,
+                                   .ar_service = name->address.port, .ar_request = &io->hints};
+    name->answer = getaddrinfo_a(GAI_NOWAIT, list, 1, NULL);
+    name->asking = name->answer == 0;
+    name->stale = false;
 }
 
 /* Is the name's answer here? */
-static bool lookup_done(struct io *io)
+static bool lookup_done(struct name *name)
 {
-    if (io->asking) {
-        io->answer = gai_error(&io->lookup);
-        io->asking = io->answer == EAI_INPROGRESS;
+    if (name->asking) {
+        name->answer = gai_error(&name->lookup);
+        name->asking = name->answer == EAI_INPROGRESS;
     }
-    return !io->asking;
+    return !name->asking;
 }
 
-static void connect_fail(const struct io *io, struct line *line, int error)
+static void lookup_end(struct name *name)
 {
-    const struct redis_address *a = &io->address;
+    const struct gaicb *list[1] = {&name->lookup};
+
+    if (name->asking && gai_cancel(&name->lookup) == EAI_NOTCANCELED)
+        while (gai_error(&name->lookup) == EAI_INPROGRESS)
+            (void)gai_suspend(list, 1, NULL);
+    name->asking = false;
+    lookup_forget(name);
+}
+
+static void connect_fail(struct line *line, int error)
+{
+    const struct redis_address *a = &line->name->address;
 
     line->failed++;
-    line_fail(line, "connect to %s: %s", a->path[0] != '\0' ? a->path : a->host,
-              strerror(error));
+    line_fail(line, "connect to %s%s%s: %s", a->path[0] != '\0' ? a->path : a->host,
+              a->path[0] != '\0' ? "" : ":", a->port, strerror(error));
 }
 
-static void line_connect(const struct io *io, struct line *line, const struct sockaddr *address,
-                         socklen_t length)
+static void line_connect(struct line *line, const struct sockaddr *address, socklen_t length)
 {
     int on = 1, bytes = SOCKET_BYTES;
 
     line->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (line->fd < 0) {
-        connect_fail(io, line, errno);
+        connect_fail(line, errno);
         return;
     }
     /* As good as it can be had; it works without. */
-    (void)setsockopt(line->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     (void)setsockopt(line->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    (void)setsockopt(line->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (address->sa_family == AF_UNIX) /* TCP tunes its own */
         (void)setsockopt(line->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
     if (connect(line->fd, address, length) != 0 && errno != EINPROGRESS) {
-        connect_fail(io, line, errno);
+        connect_fail(line, errno);
         return;
     }
     line->phase = LINE_CONNECTING;
 }
 
-static void connect_path(const struct io *io, struct line *line)
+static void connect_path(struct line *line)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-    memcpy(address.sun_path, io->address.path, sizeof address.sun_path);
-    line_connect(io, line, (struct sockaddr *)&address, sizeof address);
+    memcpy(address.sun_path, line->name->address.path, sizeof address.sun_path);
+    line_connect(line, (struct sockaddr *)&address, sizeof address);
 }
 
-static void turn_naming(struct io *io, struct line *line)
+static void turn_naming(struct line *line)
 {
-    if (io->address.path[0] != '\0') {
-        connect_path(io, line);
+    struct name *name = line->name;
+
+    if (name->address.path[0] != '\0') {
+        connect_path(line);
         return;
     }
-    if (!lookup_done(io))
+    if (!lookup_done(name))
         return;
     uint32_t count = 0;
 
-    for (const struct addrinfo *a = io->lookup.ar_result; a != NULL; a = a->ai_next)
+    for (const struct addrinfo *a = name->lookup.ar_result; a != NULL; a = a->ai_next)
         count++;
-    if (io->answer != 0 || count == 0) {
-        line_fail(line, "%s: %s", io->address.host, gai_strerror(io->answer));
+    if (name->answer != 0 || count == 0) {
+        line_fail(line, "%s: %s", name->address.host, gai_strerror(name->answer));
         return;
     }
-    const struct addrinfo *address = io->lookup.ar_result;
+    const struct addrinfo *address = name->lookup.ar_result;
 
     for (uint32_t skip = line->failed % count; skip > 0; skip--)
         address = address->ai_next;
-    line_connect(io, line, address->ai_addr, address->ai_addrlen);
+    line_connect(line, address->ai_addr, address->ai_addrlen);
 }
 
-static void turn_connecting(struct io *io, struct line *line)
+static void turn_connecting(const struct io *io, struct line *line)
 {
     struct pollfd poll_fd = {.fd = line->fd, .events = POLLOUT};
     int           error = 0;
@@ -187,7 +211,7 @@ static void turn_connecting(struct io *io, struct line *line)
         return;
     CHECK(getsockopt(line->fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0);
     if (error != 0) {
-        connect_fail(io, line, error);
+        connect_fail(line, error);
         return;
     }
     line->phase = LINE_GREETING;
@@ -216,6 +240,12 @@ static void greeting_write(struct io *io, const struct config *config)
         resp_command(greeting, 2);
         resp_text(greeting, "SELECT");
         resp_number(greeting, database);
+        io->greeting_replies++;
+    }
+    if (io->cluster != NULL) {
+        resp_command(greeting, 2);
+        resp_text(greeting, "CLUSTER");
+        resp_text(greeting, "SLOTS");
         io->greeting_replies++;
     }
     resp_command(greeting, 1);
@@ -257,6 +287,12 @@ static void judge_greeting(struct io *io, struct line *line)
 
         if (reply->type == REDIS_REPLY_ERROR) {
             line_fail(line, "%s", reply->str);
+            return;
+        }
+        if (io->cluster != NULL && i == last - 2
+            && redis_cluster_learn(io->cluster, reply, line->node) != 0) {
+            line_fail(line, "%s", error_text());
+            error_clear();
             return;
         }
     }
@@ -326,7 +362,19 @@ static void io_open(void *self, uint32_t i)
     CHECK(line->phase == LINE_CLOSED);
     line->error[0] = '\0';
     line->phase = LINE_NAMING;
-    lookup_start(self);
+    lookup_start(self, line->name);
+}
+
+/* Another name is looked up in a place of the line's own. */
+static void io_point(void *self, uint32_t i, uint32_t node)
+{
+    struct io   *io = self;
+    struct line *line = line_of(self, i);
+
+    CHECK(line->phase == LINE_CLOSED && node < io->cluster->nodes_count);
+    lookup_end(line->name);
+    line->node = node;
+    CHECK(redis_address_parse(io->cluster->nodes[node], &line->name->address) == 0);
 }
 
 static enum redis_io_state io_state(void *self, uint32_t i)
@@ -335,7 +383,7 @@ static enum redis_io_state io_state(void *self, uint32_t i)
     struct line *line = line_of(self, i);
 
     if (line->phase == LINE_NAMING)
-        turn_naming(io, line);
+        turn_naming(line);
     if (line->phase == LINE_CONNECTING)
         turn_connecting(io, line);
     if (line->phase == LINE_GREETING)
@@ -361,10 +409,8 @@ static ssize_t io_read(void *self, uint32_t i, char *bytes, size_t size)
 
 static void io_close(void *self, uint32_t i)
 {
-    struct io *io = self;
-
     line_drop(line_of(self, i));
-    io->stale = true;
+    line_of(self, i)->name->stale = true;
 }
 
 static const char *io_error(void *self, uint32_t i)
@@ -374,25 +420,22 @@ static const char *io_error(void *self, uint32_t i)
 
 static void io_destroy(void *self)
 {
-    struct io          *io = self;
-    const struct gaicb *list[1] = {&io->lookup};
+    struct io *io = self;
 
     for (uint32_t i = 0; i < io->lines_count; i++) {
         line_drop(&io->lines[i]);
         redis_replies_close(&io->lines[i].replies);
+        lookup_end(&io->names[i]);
     }
-    if (io->asking && gai_cancel(&io->lookup) == EAI_NOTCANCELED)
-        while (gai_error(&io->lookup) == EAI_INPROGRESS)
-            (void)gai_suspend(list, 1, NULL);
-    io->asking = false;
-    lookup_forget(io);
+    lookup_end(&io->own);
     buffer_free(&io->greeting);
+    free(io->cluster);
     free(io);
 }
 
 static const struct redis_io_ops io_ops = {
     .open = io_open, .state = io_state, .write = io_write, .read = io_read,
-    .close = io_close, .error = io_error, .destroy = io_destroy,
+    .close = io_close, .error = io_error, .point = io_point, .destroy = io_destroy,
 };
 
 int redis_io_open_hiredis(const struct config *config, uint32_t streams, struct redis_io *port)
@@ -401,7 +444,8 @@ int redis_io_open_hiredis(const struct config *config, uint32_t streams, struct 
 
     CHECK(io != NULL && streams >= 1 && streams <= STREAMS_MAX);
     io->hints = (struct addrinfo) {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    if (redis_address_read(config, &io->address) != 0) {
+    if (redis_cluster_open(config, &io->cluster) != 0
+        || (io->cluster == NULL && redis_address_read(config, &io->own.address) != 0)) {
         free(io);
         return -1;
     }
@@ -409,8 +453,9 @@ int redis_io_open_hiredis(const struct config *config, uint32_t streams, struct 
     io->lines_count = streams;
     for (uint32_t i = 0; i < streams; i++) {
         io->lines[i].fd = -1;
+        io->lines[i].name = io->cluster != NULL ? &io->names[i] : &io->own;
         redis_replies_open(&io->lines[i].replies);
     }
-    *port = (struct redis_io) {.ops = &io_ops, .self = io};
+    *port = (struct redis_io) {.ops = &io_ops, .self = io, .cluster = io->cluster};
     return 0;
 }

@@ -15,6 +15,7 @@
 #include "pipeline/error.h"
 #include "pipeline/log.h"
 #include "pipeline/metric.h"
+#include "stages/outlet/redis_cluster.h"
 #include "stages/outlet/request.h"
 
 enum {
@@ -152,6 +153,17 @@ static void explain(struct request *request, const char *text)
     (void)snprintf(request->text, sizeof request->text, "%s", text);
 }
 
+/* The server's own error, nothing having been done.  Another node has the partition now: to be
+ * said again, there.  A slot on its way (ASK, TRYAGAIN) is waited for, not followed: a
+ * transaction's keys are on two nodes then, and neither would take it. */
+static enum request_answer refused(const struct redis_server *server, struct request *request,
+                                   const char *error)
+{
+    explain(request, error);
+    return server->io.cluster != NULL && redis_cluster_moved(server->io.cluster, error)
+               ? REQUEST_UNSENT : REQUEST_REFUSED;
+}
+
 /* Is mark what the request expects?  What is there instead goes into the request. */
 static enum request_answer judge_mark(struct request *request, const redisReply *found)
 {
@@ -179,10 +191,10 @@ static void on_compared(const struct redis_server *server, struct redis_stream *
                         uint64_t now_ns)
 {
     struct request     *request = stream->batch->head;
-    enum request_answer answer = REQUEST_REFUSED;
+    enum request_answer answer;
 
     if (stream->replies.errors > 0)
-        explain(request, stream->replies.error);
+        answer = refused(server, request, stream->replies.error);
     else
         answer = judge_mark(request, stream->replies.list[1]);
 #ifdef CANARY_watch_only
@@ -194,7 +206,8 @@ static void on_compared(const struct redis_server *server, struct redis_stream *
         say_unwatch(stream, answer, now_ns);
 }
 
-static enum request_answer judge_exec(const struct redis_stream *stream)
+static enum request_answer judge_exec(const struct redis_server *server,
+                                      const struct redis_stream *stream)
 {
     const struct redis_replies *replies = &stream->replies;
     struct request             *request = stream->batch->head;
@@ -205,22 +218,23 @@ static enum request_answer judge_exec(const struct redis_stream *stream)
     }
     if (replies->last_type == REDIS_REPLY_ARRAY && replies->errors == 0)
         return REQUEST_APPLIED;
-    explain(request, replies->errors > 0 ? replies->error : "EXEC has no answer that we know");
-    if (replies->last_type == REDIS_REPLY_ARRAY)
-        log_error("store_redis", "partition %" PRId32 ": Redis applied a transaction but for %"
-                  PRIu32 " of its commands: %s; does a key of this group have another use?",
-                  stream->batch->partition, replies->errors, request->text);
+    if (replies->last_type != REDIS_REPLY_ARRAY)
+        return refused(server, request, replies->errors > 0 ? replies->error
+                                        : "EXEC has no answer that we know");
+    explain(request, replies->error);
+    log_error("store_redis", "partition %" PRId32 ": Redis applied a transaction but for %" PRIu32
+              " of its commands: %s; does a key of this group have another use?",
+              stream->batch->partition, replies->errors, request->text);
     return REQUEST_REFUSED;
 }
 
-static enum request_answer judge_replies(struct redis_stream *stream)
+static enum request_answer judge_replies(const struct redis_server *server,
+                                         struct redis_stream *stream)
 {
     struct request *request = stream->batch->head;
 
-    if (stream->replies.errors > 0) {
-        explain(request, stream->replies.error);
-        return REQUEST_REFUSED;
-    }
+    if (stream->replies.errors > 0)
+        return refused(server, request, stream->replies.error);
     if (request->kind != REQUEST_READ)
         return judge_mark(request, stream->replies.list[0]);
     request_clear(request);
@@ -230,13 +244,12 @@ static enum request_answer judge_replies(struct redis_stream *stream)
 
 /* ── Connection ───────────────────────────────────────────────────────────── */
 
-static void tell_down(struct redis_server *server, const char *why, uint64_t now_ns)
+static void tell_down(struct redis_server *server, const char *why)
 {
     if (server->open_count > 0 || server->told_down)
         return;
     log_error("store_redis", "Redis is out of reach: %s; trying again", why);
     server->told_down = true;
-    server->down_ns = now_ns;
 }
 
 /* The connection is gone; its request is answered by how far it had come. */
@@ -253,6 +266,8 @@ static void lose(struct redis_server *server, struct redis_stream *stream, const
     redis_replies_reset(&stream->replies);
     stream->step = STEP_DOWN;
     stream->opening = false;
+    if (server->io.cluster != NULL) /* another node knows who has its slots, by and by */
+        stream->node = redis_cluster_next(server->io.cluster, stream->node);
     stream->wait_ns = stream->wait_ns == 0 ? RETRY_NS_MIN : stream->wait_ns * 2;
     if (stream->wait_ns > RETRY_NS_MAX)
         stream->wait_ns = RETRY_NS_MAX;
@@ -261,7 +276,7 @@ static void lose(struct redis_server *server, struct redis_stream *stream, const
         metric_set(server->connected, --server->open_count);
         log_warning("store_redis", "connection %" PRIu32 " is lost: %s", stream->index, text);
     }
-    tell_down(server, text, now_ns);
+    tell_down(server, text);
     if (stream->batch == NULL)
         return;
     if (step == STEP_LETTING_GO) {
@@ -284,6 +299,18 @@ static void opened(struct redis_server *server, struct redis_stream *stream, uin
     server->told_down = false;
 }
 
+void redis_stream_point(struct redis_server *server, struct redis_stream *stream, uint32_t node,
+                        uint64_t now_ns)
+{
+    CHECK(stream->step == STEP_IDLE && stream->batch == NULL);
+    server->io.ops->close(server->io.self, stream->index);
+    metric_set(server->connected, --server->open_count);
+    redis_replies_reset(&stream->replies);
+    stream->step = STEP_DOWN;
+    stream->node = node;
+    stream->retry_ns = now_ns + stream->wait_ns; /* 0, unless it has just failed elsewhere */
+}
+
 static int turn_down(struct redis_server *server, struct redis_stream *stream, uint64_t now_ns)
 {
     const struct redis_io *io = &server->io;
@@ -295,6 +322,8 @@ static int turn_down(struct redis_server *server, struct redis_stream *stream, u
             metric_add(server->reconnects, 1);
         stream->tried = stream->opening = true;
         stream->moved_ns = now_ns;
+        if (io->cluster != NULL)
+            io->ops->point(io->self, stream->index, stream->node);
         io->ops->open(io->self, stream->index);
         return 1;
     }
@@ -426,10 +455,10 @@ static void replied(struct redis_server *server, struct redis_stream *stream, ui
         on_compared(server, stream, now_ns);
         return;
     case STEP_WRITING:
-        finish(stream, judge_exec(stream));
+        finish(stream, judge_exec(server, stream));
         break;
     case STEP_READING:
-        finish(stream, judge_replies(stream));
+        finish(stream, judge_replies(server, stream));
         break;
     case STEP_LETTING_GO:
         finish(stream, (enum request_answer)stream->decided);

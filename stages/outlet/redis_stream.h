@@ -33,7 +33,6 @@ struct redis_server {
     uint64_t        timeout_ns;     /* without an answer: closed and made anew              */
     uint32_t        open_count;     /* streams that are open                              */
     bool            told_down;      /* the log knows that none is                          */
-    uint64_t        down_ns;        /* since when                                         */
     struct metric  *connected, *reconnects, *bytes_in, *bytes_out;
     char            read[REDIS_READ_BYTES];
 };
@@ -43,6 +42,7 @@ enum stream_step { STEP_DOWN, STEP_IDLE, STEP_COMPARING, STEP_WRITING, STEP_READ
 
 struct redis_stream {
     uint32_t         index;
+    uint32_t         node;       /* of a cluster: whom it is connected to, or will be        */
     enum stream_step step;
     struct batch    *batch;      /* WRITES batch in flight                                */
     struct batch    *answered;   /* by the last turn; whoever called it takes it            */
@@ -65,6 +65,10 @@ void redis_stream_fini(struct redis_stream *);
 
 /* Begins to serve a WRITES batch; only when step is IDLE. */
 void redis_stream_start(struct redis_server *, struct redis_stream *, struct batch *,
+                        uint64_t now_ns);
+
+/* An idle one is from now on a connection to this node of the cluster. */
+void redis_stream_point(struct redis_server *, struct redis_stream *, uint32_t node,
                         uint64_t now_ns);
 
 /* Connects, writes, reads: a bounded turn that never blocks.  Work done, 0 = none.

@@ -29,7 +29,8 @@ enum step {
 };
 
 /* What Redis says when it takes no writes; told apart for the person who has to act. */
-enum refusal { REFUSAL_MEMORY, REFUSAL_READONLY, REFUSAL_DISK, REFUSAL_OTHER, REFUSALS };
+enum refusal { REFUSAL_MEMORY, REFUSAL_READONLY, REFUSAL_DISK, REFUSAL_CLUSTER, REFUSAL_OTHER,
+               REFUSALS };
 
 enum seat_state { SEAT_CLAIMING, SEAT_OWNED, SEAT_LOST };
 

@@ -3,6 +3,9 @@
  * Requests wait in the order of their arrival for a connection that is free
  * (redis_stream.h says what happens on one); those of one partition go one after
  * the other.  Answers go home in the same batches, told apart by request.answer.
+ *
+ * In a cluster a request waits for a connection to the node that has its partition; where
+ * there is none, an idle one is made one.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +16,7 @@
 #include "pipeline/metric.h"
 #include "stages/kinds.h"
 #include "stages/outlet/outlet.h"
+#include "stages/outlet/redis_cluster.h"
 #include "stages/outlet/redis_stream.h"
 #include "stages/outlet/request.h"
 #include "stages/ports.h"
@@ -40,6 +44,7 @@ struct store {
     uint32_t            streams_count;
     uint64_t            attended_ns;
     struct batch       *waiting[WAITING_MAX];
+    uint64_t            since_ns[WAITING_MAX];   /* … each of them                          */
     uint32_t            waiting_count;
     struct metric      *requests[REQUEST_RELEASE][REQUEST_UNKNOWN + 1];
 };
@@ -52,18 +57,39 @@ static bool in_flight(const struct store *x, int32_t partition)
     return false;
 }
 
-/* The first that waits and whose partition has none in flight; NULL = none. */
-static struct batch *waiting_take(struct store *x)
+/* Of a cluster: who has the keys that the batch is about, -1 = nobody knows. */
+static int32_t node_of(const struct store *x, const struct batch *batch)
+{
+    const struct request *request = batch->head;
+    char                  key[KEY_MAX];
+    size_t                length = key_print(key, sizeof key, x->server.group, x->server.topic,
+                                             request->kind == REQUEST_READ ? request->of
+                                                                           : batch->partition, "");
+
+    return redis_cluster_node(x->server.io.cluster, redis_slot(key, length));
+}
+
+static struct batch *waiting_remove(struct store *x, uint32_t i)
+{
+    struct batch *batch = x->waiting[i];
+
+    x->waiting_count--;
+    memmove(&x->waiting[i], &x->waiting[i + 1], (x->waiting_count - i) * sizeof x->waiting[0]);
+    memmove(&x->since_ns[i], &x->since_ns[i + 1],
+            (x->waiting_count - i) * sizeof x->since_ns[0]);
+    return batch;
+}
+
+/* The first that waits and whose partition has none in flight; of a cluster's node, those that
+ * are its.  NULL = none. */
+static struct batch *waiting_take(struct store *x, const struct redis_stream *stream)
 {
     for (uint32_t i = 0; i < x->waiting_count; i++) {
-        struct batch *batch = x->waiting[i];
-
-        if (in_flight(x, batch->partition))
+        if (in_flight(x, x->waiting[i]->partition)
+            || (x->server.io.cluster != NULL
+                && node_of(x, x->waiting[i]) != (int32_t)stream->node))
             continue;
-        x->waiting_count--;
-        memmove(&x->waiting[i], &x->waiting[i + 1],
-                (x->waiting_count - i) * sizeof x->waiting[0]);
-        return batch;
+        return waiting_remove(x, i);
     }
     return NULL;
 }
@@ -77,25 +103,77 @@ static void finish(struct stage *stage, struct batch *batch)
     stage_finish(stage, &batch, OUTCOME_DONE);
 }
 
-/* While Redis is out of reach, whoever waits is told so now and then: the partition may have
- * been released meanwhile. */
+/* While Redis is out of reach, or the one node of a cluster, whoever waits is told so now and
+ * then: the partition may have been released meanwhile. */
 static int waiting_give_up(struct stage *stage, uint64_t now_ns)
 {
     struct store *x = stage_state(stage);
-    uint32_t      count = x->waiting_count;
+    int           count = 0;
 
-    if (!x->server.told_down || now_ns - x->server.down_ns < x->server.timeout_ns)
+    if (!x->server.told_down && x->server.io.cluster == NULL)
         return 0;
-    x->server.down_ns = now_ns;
-    x->waiting_count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        struct request *request = x->waiting[i]->head;
+    for (uint32_t i = 0; i < x->waiting_count;) {
+        struct batch   *batch = x->waiting[i];
+        struct request *request = batch->head;
 
+        if (now_ns - x->since_ns[i] < x->server.timeout_ns) {
+            i++;
+            continue;
+        }
         request->answer = REQUEST_UNSENT;
         (void)snprintf(request->text, sizeof request->text, "Redis is out of reach");
-        finish(stage, x->waiting[i]);
+        finish(stage, waiting_remove(x, i));
+        count++;
     }
-    return (int)count;
+    return count;
+}
+
+/* ── A cluster's nodes ────────────────────────────────────────────────────── */
+
+static uint32_t streams_of(const struct store *x, uint32_t node)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < x->streams_count; i++)
+        count += x->streams[i].node == node;
+    return count;
+}
+
+/* An idle connection, one of a node with several if there is one. */
+static struct redis_stream *stream_spare(struct store *x)
+{
+    struct redis_stream *spare = NULL;
+
+    for (uint32_t i = 0; i < x->streams_count; i++) {
+        struct redis_stream *stream = &x->streams[i];
+
+        if (stream->step != STEP_IDLE)
+            continue;
+        if (streams_of(x, stream->node) > 1)
+            return stream;
+        if (spare == NULL || stream->moved_ns < spare->moved_ns)
+            spare = stream;
+    }
+    return spare;
+}
+
+/* Whoever waits for a node that no connection leads to gets one: one at a time, so that a node
+ * that does not answer takes no more than that. */
+static int nodes_serve(struct store *x, uint64_t now_ns)
+{
+    for (uint32_t i = 0; x->server.io.cluster != NULL && i < x->waiting_count; i++) {
+        int32_t node = node_of(x, x->waiting[i]);
+
+        if (node < 0 || streams_of(x, (uint32_t)node) > 0)
+            continue;
+        struct redis_stream *spare = stream_spare(x);
+
+        if (spare == NULL)
+            return 0;
+        redis_stream_point(&x->server, spare, (uint32_t)node, now_ns);
+        return 1;
+    }
+    return 0;
 }
 
 static enum stage_verdict store_on_batch(struct stage *stage, struct batch *batch,
@@ -103,10 +181,10 @@ static enum stage_verdict store_on_batch(struct stage *stage, struct batch *batc
 {
     struct store *x = stage_state(stage);
 
-    (void)now_ns;
     CHECK(batch->kind == KIND_WRITES && batch->partition >= 0);
     if (x->waiting_count == WAITING_MAX)
         return STAGE_HOLD;
+    x->since_ns[x->waiting_count] = now_ns;
     x->waiting[x->waiting_count++] = batch;
     return STAGE_TAKEN;
 }
@@ -133,14 +211,14 @@ static int store_on_tick(struct stage *stage, uint64_t now_ns)
         struct redis_stream *stream = &x->streams[i];
 
         work += turn(stage, stream, now_ns);
-        struct batch *next = stream->step == STEP_IDLE ? waiting_take(x) : NULL;
+        struct batch *next = stream->step == STEP_IDLE ? waiting_take(x, stream) : NULL;
         if (next != NULL) {
             redis_stream_start(&x->server, stream, next, now_ns);
             work += 1 + turn(stage, stream, now_ns);
         }
         awaiting |= stream->batch != NULL || stream->opening;
     }
-    work += waiting_give_up(stage, now_ns);
+    work += nodes_serve(x, now_ns) + waiting_give_up(stage, now_ns);
     if (work == 0 && awaiting && now_ns - x->attended_ns >= ATTEND_NS) {
         x->attended_ns = now_ns;
         return 1;
@@ -198,6 +276,8 @@ static int store_init(struct stage *stage, const struct config *config)
         return -1;
     for (uint32_t i = 0; i < x->streams_count; i++)
         redis_stream_init(&x->streams[i], i);
+    for (uint32_t i = 0; x->server.io.cluster != NULL && i < x->streams_count; i++)
+        x->streams[i].node = i % x->server.io.cluster->nodes_count;
     open_metrics(x);
     return 0;
 }

@@ -100,9 +100,13 @@ void api_ready(const struct serve_hooks *hooks, struct api_answer *answer)
 
     json_raw(out, "{");
     json_bool(out, "draining", draining);
+    const char *why = hooks->stuck != NULL ? hooks->stuck(hooks->self) : NULL;
+
+    if (why != NULL)
+        json_text(out, "stuck", why);
     bool stuck = put_partitions(out, hooks, false) > 0;
     json_raw(out, "}\n");
-    begin(answer, draining || stuck ? 503 : 200);
+    begin(answer, draining || stuck || why != NULL ? 503 : 200);
 }
 
 void api_partitions(const struct serve_hooks *hooks, struct api_answer *answer)

@@ -36,6 +36,8 @@ struct serve_hooks {
     int32_t  (*partitions)(void *self);                   /* of the scan topic, 0 = not known yet */
     /* false: not this instance's. */
     bool     (*partition)(void *self, int32_t number, struct serve_partition *);
+    /* Why the instance as a whole stands still, NULL = it does not; may be NULL. */
+    const char *(*stuck)(void *self);
 };
 
 /* Is http.listen an address, as far as its form tells?  0; -1 with the error trail. */

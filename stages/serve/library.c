@@ -22,13 +22,8 @@ static int version_there(struct view_redis *redis)
     return version;
 }
 
-int library_load(struct view *view)
+static int load(struct view_redis *redis)
 {
-    struct view_redis *redis = view_redis_of(view);
-
-    CHECK(library_version > 0 && strncmp(library_text, "#!lua name=peakline\n", 20) == 0);
-    if (view_redis_begin(redis) != 0)
-        return -1;
     int version = version_there(redis);
 
     if (version >= library_version)
@@ -41,4 +36,19 @@ int library_load(struct view *view)
         return error_add("FUNCTION LOAD");
     freeReplyObject(reply);
     return library_version;
+}
+
+int library_load(struct view *view)
+{
+    struct view_redis *redis = view_redis_of(view);
+    int                version = 0;
+
+    CHECK(library_version > 0 && strncmp(library_text, "#!lua name=peakline\n", 20) == 0);
+    if (view_redis_begin(redis) != 0)
+        return -1;
+    for (uint32_t i = 0; version >= 0 && i < view_redis_masters(redis); i++) {
+        view_redis_master(redis, i);
+        version = load(redis);
+    }
+    return version;
 }

@@ -35,7 +35,8 @@ struct view *view_open(const struct config *config)
     struct view_redis *redis = &view->redis;
 
     redis->where = config_text(config, "redis.address");
-    if (redis_address_read(config, &redis->address) != 0) {
+    if (redis_cluster_open(config, &redis->cluster) != 0
+        || (redis->cluster == NULL && redis_address_read(config, &redis->address) != 0)) {
         free(view);
         return NULL;
     }
@@ -53,9 +54,14 @@ struct view *view_open(const struct config *config)
 
 static void drop(struct view_redis *redis)
 {
-    if (redis->context != NULL)
-        redisFree(redis->context);
-    redis->context = NULL;
+    for (uint32_t node = 0; node < VIEW_NODES_MAX; node++) {
+        if (redis->contexts[node] != NULL)
+            redisFree(redis->contexts[node]);
+        redis->contexts[node] = NULL;
+    }
+    redis->asked_first = redis->asked_count = 0;
+    redis->mapped = false;
+    redis->node = 0;
 }
 
 void view_close(struct view *view)
@@ -63,6 +69,8 @@ void view_close(struct view *view)
     if (view == NULL)
         return;
     drop(&view->redis);
+    free(view->redis.asked);
+    free(view->redis.cluster);
     free(view);
 }
 
@@ -75,24 +83,70 @@ static int fail(struct view_redis *redis, const char *why)
     return error_set("Redis: %s", redis->error);
 }
 
+/* ── One node ─────────────────────────────────────────────────────────────── */
+
+/* To redis->node. */
+static void ask_node(struct view_redis *redis, uint32_t count, const char *const *arguments,
+                     const size_t *lengths)
+{
+    struct redisContext *context = redis->contexts[redis->node];
+    const char          *list[ARGUMENTS_MAX];
+
+    CHECK(count <= ARGUMENTS_MAX);
+    if (context == NULL)
+        return;
+    memcpy(list, arguments, count * sizeof *list); /* hiredis takes pointers that may change */
+    CHECK(redisAppendCommandArgv(context, (int)count, list, lengths) == REDIS_OK);
+    if (redis->asked_first + redis->asked_count == redis->asked_size) {
+        if (redis->asked_count > 0)
+            memmove(redis->asked, redis->asked + redis->asked_first, redis->asked_count);
+        if (redis->asked_count > redis->asked_size / 2 || redis->asked_size == 0)
+            redis->asked_size = redis->asked_size * 2 + 64;
+        redis->asked_first = 0;
+        redis->asked = realloc(redis->asked, redis->asked_size);
+        CHECK(redis->asked != NULL);
+    }
+    redis->asked[redis->asked_first + redis->asked_count++] = (uint8_t)redis->node;
+}
+
+/* Past all that waits for its answer; NULL: the node is not there, or says no. */
+static redisReply *ask_at_once(struct view_redis *redis, uint32_t count,
+                               const char *const *arguments)
+{
+    struct redisContext *context = redis->contexts[redis->node];
+    const char          *list[ARGUMENTS_MAX];
+
+    memcpy(list, arguments, count * sizeof *list);
+    redisReply *reply = redisCommandArgv(context, (int)count, list, NULL);
+
+    if (reply != NULL && reply->type != REDIS_REPLY_ERROR)
+        return reply;
+    (void)fail(redis, reply != NULL ? reply->str : context->errstr);
+    freeReplyObject(reply);
+    return NULL;
+}
+
 static int greet(struct view_redis *redis)
 {
     char        database[24];
     const char *with_user[] = {"AUTH", redis->user, redis->password};
     const char *without[] = {"AUTH", redis->password};
     const char *select[] = {"SELECT", database};
-    bool        auth = redis->password[0] != '\0', named = redis->user[0] != '\0';
+    bool        named = redis->user[0] != '\0';
 
     (void)snprintf(database, sizeof database, "%lld", (long long)redis->database);
-    if (auth)
-        view_redis_ask(redis, named ? 3 : 2, named ? with_user : without, NULL);
-    if (redis->database != 0)
-        view_redis_ask(redis, 2, select, NULL);
-    for (int i = auth + (redis->database != 0); i > 0; i--) {
-        redisReply *reply = view_redis_take(redis);
+    if (redis->password[0] != '\0') {
+        redisReply *reply = ask_at_once(redis, named ? 3 : 2, named ? with_user : without);
 
         if (reply == NULL)
-            return redis->context != NULL ? fail(redis, "it does not let us in") : -1;
+            return -1;
+        freeReplyObject(reply);
+    }
+    if (redis->database != 0) {
+        redisReply *reply = ask_at_once(redis, 2, select);
+
+        if (reply == NULL)
+            return -1;
         freeReplyObject(reply);
     }
     return 0;
@@ -100,35 +154,116 @@ static int greet(struct view_redis *redis)
 
 /* A connection that the server closed since it was last used says so here, not as the
  * failure of the next question. */
-static bool is_closed(const struct view_redis *redis)
+static bool is_closed(const struct redisContext *context)
 {
     char byte;
 
-    return recv(redis->context->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+    return recv(context->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
 }
 
-int view_redis_begin(struct view_redis *redis)
+/* The connection to redis->node.  0; -1 with the error trail, and all are dropped. */
+static int connect_node(struct view_redis *redis)
 {
+    struct redisContext **context = &redis->contexts[redis->node];
+    struct redis_address  node;
     const struct redis_address *at = &redis->address;
     struct timeval timeout = {.tv_sec = redis->timeout_ms / 1000,
                               .tv_usec = redis->timeout_ms % 1000 * 1000};
 
+    if (redis->cluster != NULL) {
+        CHECK(redis_address_parse(redis->cluster->nodes[redis->node], &node) == 0);
+        at = &node;
+    }
+    *context = at->path[0] != '\0'
+                   ? redisConnectUnixWithTimeout(at->path, timeout)
+                   : redisConnectWithTimeout(at->host, (int)strtol(at->port, NULL, 10), timeout);
+    CHECK(*context != NULL);
+    if ((*context)->err != 0)
+        return fail(redis, (*context)->errstr);
+    (void)redisSetTimeout(*context, timeout);
+    return greet(redis);
+}
+
+/* ── A cluster's nodes ────────────────────────────────────────────────────── */
+
+static int learn_from(struct view_redis *redis)
+{
+    if (redis->contexts[redis->node] == NULL && connect_node(redis) != 0)
+        return -1;
+    redisReply *reply = ask_at_once(redis, 2, (const char *[]){"CLUSTER", "SLOTS"});
+    int         result = reply != NULL ? redis_cluster_learn(redis->cluster, reply, redis->node)
+                                       : -1;
+
+    freeReplyObject(reply);
+    return result;
+}
+
+/* Who has which slot: whoever answers first, says it. */
+static int learn(struct view_redis *redis)
+{
+    for (uint32_t node = 0; node < redis->cluster->nodes_count; node++) {
+        redis->node = node;
+        error_clear();
+        if (learn_from(redis) == 0) {
+            redis->mapped = true;
+            redis->failed_ns = 0;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+uint32_t view_redis_masters(const struct view_redis *redis)
+{
+    uint32_t count = 0;
+
+    for (uint32_t node = 0; redis->cluster != NULL && node < redis->cluster->nodes_count; node++)
+        count += redis_cluster_has_slots(redis->cluster, node) ? 1 : 0;
+    return count > 0 ? count : 1;
+}
+
+void view_redis_master(struct view_redis *redis, uint32_t i)
+{
+    uint32_t node = 0;
+
+    while (redis->cluster != NULL && (!redis_cluster_has_slots(redis->cluster, node) || i-- > 0))
+        CHECK(++node < redis->cluster->nodes_count);
+    redis->node = node;
+}
+
+/* To the node that has the slot of the first argument with a tag. */
+static void choose_node(struct view_redis *redis, uint32_t count, const char *const *arguments,
+                        const size_t *lengths)
+{
+    for (uint32_t i = 1; redis->cluster != NULL && i < count; i++) {
+        size_t length = lengths != NULL ? lengths[i] : strlen(arguments[i]);
+
+        if (length == 0 || arguments[i][0] != '{')
+            continue;
+        int32_t node = redis_cluster_node(redis->cluster, redis_slot(arguments[i], length));
+
+        redis->node = node >= 0 ? (uint32_t)node : redis->node;
+        return;
+    }
+}
+
+/* ── Questions ────────────────────────────────────────────────────────────── */
+
+int view_redis_begin(struct view_redis *redis)
+{
+    bool closed = false, one = redis->cluster == NULL;
+
     error_clear();
-    if (redis->context != NULL && !is_closed(redis))
+    for (uint32_t node = 0; node < VIEW_NODES_MAX; node++)
+        closed |= redis->contexts[node] != NULL && is_closed(redis->contexts[node]);
+    if (closed)
+        drop(redis);
+    if (one ? redis->contexts[0] != NULL : redis->mapped)
         return 0;
-    drop(redis);
     if (redis->failed_ns > 0 && clock_monotonic_ns() - redis->failed_ns < RETRY_NS)
         return error_set("Redis: %s", redis->error);
     redis->failed_ns = 0;
-    redis->context = at->path[0] != '\0'
-                         ? redisConnectUnixWithTimeout(at->path, timeout)
-                         : redisConnectWithTimeout(at->host, (int)strtol(at->port, NULL, 10),
-                                                   timeout);
-    CHECK(redis->context != NULL);
-    if (redis->context->err != 0)
-        return fail(redis, redis->context->errstr);
-    (void)redisSetTimeout(redis->context, timeout);
-    return greet(redis);
+    return one ? connect_node(redis) : learn(redis);
 }
 
 void view_redis_key(const struct view_redis *redis, char key[KEY_MAX], int32_t partition,
@@ -140,31 +275,36 @@ void view_redis_key(const struct view_redis *redis, char key[KEY_MAX], int32_t p
 void view_redis_ask(struct view_redis *redis, uint32_t count, const char *const *arguments,
                     const size_t *lengths)
 {
-    const char *list[ARGUMENTS_MAX];
-
-    CHECK(count <= ARGUMENTS_MAX);
-    if (redis->context == NULL)
+    if (redis->failed_ns > 0)
         return;
-    memcpy(list, arguments, count * sizeof *list); /* hiredis takes pointers that may change */
-    CHECK(redisAppendCommandArgv(redis->context, (int)count, list, lengths) == REDIS_OK);
+    choose_node(redis, count, arguments, lengths);
+    if (redis->contexts[redis->node] == NULL && redis->cluster != NULL)
+        (void)connect_node(redis);
+    ask_node(redis, count, arguments, lengths);
 }
 
 struct redisReply *view_redis_take(struct view_redis *redis)
 {
     void *reply = NULL;
 
-    if (redis->context == NULL) {
+    if (redis->asked_count == 0) {
         (void)error_set("Redis: %s", redis->error);
         return NULL;
     }
-    if (redisGetReply(redis->context, &reply) != REDIS_OK || reply == NULL) {
-        (void)fail(redis, redis->context->errstr);
+    struct redisContext *context = redis->contexts[redis->asked[redis->asked_first++]];
+
+    redis->asked_count--;
+    CHECK(context != NULL);
+    if (redisGetReply(context, &reply) != REDIS_OK || reply == NULL) {
+        (void)fail(redis, context->errstr);
         return NULL;
     }
     redisReply *answer = reply;
 
     if (answer->type != REDIS_REPLY_ERROR)
         return answer;
+    if (redis->cluster != NULL && redis_cluster_moved(redis->cluster, answer->str))
+        redis->mapped = false; /* what else has moved?  Asked before the next answer */
     (void)error_set("Redis: %.100s", answer->str);
     freeReplyObject(answer);
     return NULL;

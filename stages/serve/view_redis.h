@@ -1,5 +1,7 @@
 /* view_redis.h - the view's connection: asked in a row, answered in a row, blocking.
  *
+ * Of a cluster there is one for each node that was asked: a question goes to the node that has
+ * the slot of its first argument with a {tag}, one without to where the last one went.
  * view*.c, library.c and `peakline reshard` include it.  After a failure the rest of what was
  * asked is answered NULL, so a caller asks and takes in straight lines and looks at the end.
  */
@@ -12,17 +14,25 @@
 
 #include "stages/outlet/mark.h"
 #include "stages/outlet/redis_address.h"
+#include "stages/outlet/redis_cluster.h"
 
 struct redisContext;
 struct redisReply;
 struct view;
 
+enum { VIEW_NODES_MAX = REDIS_NODES_MAX };
+
 struct view_redis {
-    struct redis_address address;
+    struct redis_address address;    /* of the one server                                     */
     const char          *where, *group, *topic, *user, *password;   /* the configuration's */
     int64_t              database, timeout_ms;
     bool                 anywhere;   /* partitioner `any`: a number may be in any partition    */
-    struct redisContext *context;    /* NULL = not connected                                  */
+    struct redis_cluster *cluster;   /* NULL = one server                                     */
+    bool                 mapped;     /* who has which slot was asked, and nothing has moved      */
+    uint32_t             node;       /* where the next question goes; 0 = the one server        */
+    struct redisContext *contexts[VIEW_NODES_MAX]; /* by node; NULL = not connected             */
+    uint8_t             *asked;      /* nodes, in the order of the questions not yet answered     */
+    size_t               asked_first, asked_count, asked_size;
     uint64_t             failed_ns;  /* when connecting failed last, 0 = it did not             */
     char                 error[256]; /* where, and why                                        */
 };
@@ -32,6 +42,11 @@ struct view_redis *view_redis_of(struct view *);
 
 /* Before the first question of an answer: a connection is there.  0; -1, error trail. */
 int view_redis_begin(struct view_redis *);
+
+/* How many servers there are to ask for what no key stands for, and: the next such question
+ * goes to the i-th of them. */
+uint32_t view_redis_masters(const struct view_redis *);
+void     view_redis_master(struct view_redis *, uint32_t i);
 
 /* A partition's key, "{group:topic:partition}:suffix". */
 void view_redis_key(const struct view_redis *, char key[KEY_MAX], int32_t partition,

@@ -21,6 +21,7 @@ static const struct config_row rows[] = {
     {"kafka.group", CONFIG_TEXT, "g", 0, 0, NULL, "group", false, false},
     {"kafka.topics.scans", CONFIG_TEXT, "scans", 0, 0, NULL, "topic", false, false},
     {"kafka.partitioner", CONFIG_CHOICE, "murmur2", 0, 0, "murmur2|any", "kind", false, false},
+    {"redis.mode", CONFIG_CHOICE, "single", 0, 0, "single|cluster", "mode", false, false},
     {"redis.address", CONFIG_TEXT, "unix:/nowhere", 0, 0, NULL, "address", false, false},
     {"redis.user", CONFIG_TEXT, "", 0, 0, NULL, "user", false, false},
     {"redis.password", CONFIG_TEXT, "", 0, 0, NULL, "password", false, false},
@@ -49,7 +50,7 @@ static bool hook_partition(void *self, int32_t number, struct serve_partition *p
 static uint16_t port(void)
 {
     static const struct serve_hooks hooks = {NULL, hook_runners, hook_turned, hook_draining,
-                                             hook_partitions, hook_partition};
+                                             hook_partitions, hook_partition, NULL};
     static struct http   *http;
     static struct config *config;   /* as long as the process */
 

@@ -199,9 +199,9 @@ def asleep(new, options):
         check(instance.ready(), "unready after 15 s, though it can wait")
         check(sum(it.offsets(trial.group)) < sum(it.delivered), "nothing is left to stall")
         stand.until("unready", 40, lambda: not instance.ready(), 0.5)
-        said = instance.get("/partitions")
-        check("Kafka has not acknowledged all that was sent to it" in said,
-              f"/partitions does not say why: {said[:400]}")
+        said = instance.body("/ready")
+        check("the group took every partition away and answers no more" in said,
+              f"/ready does not say why: {said[:400]}")
         print(f"stands at {before} of {it.delivered}: not ready, and says why")
         time.sleep(5)
         os.kill(it.broker.pid, signal.SIGCONT)

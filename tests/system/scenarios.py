@@ -65,6 +65,8 @@ SCENARIOS = [
     ("redis-slow", "on_redis.slow", False, "Redis answers late, thinly, in pieces, or not at all"),
     ("redis-away", "on_redis.away", False,
      "Redis is away: partitions hold, /ready says so after 30 s, and all goes on"),
+    ("redis-cluster", "on_cluster.six_nodes", False,
+     "six nodes: slots migrated and masters killed under load"),
     ("redis-maxmemory", "on_redis.maxmemory", False, "Redis is out of memory: OOM"),
     ("redis-readonly", "on_redis.readonly", False, "Redis takes no writes: READONLY"),
     ("redis-disk", "on_redis.disk_full", False, "Redis' disk is full: MISCONF"),

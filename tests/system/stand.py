@@ -235,7 +235,8 @@ class Stand:
     def offsets(self, group):
         try:
             return [mark["offset"] if mark else 0 for mark in self.marks(group)]
-        except (redis.ConnectionError, redis.TimeoutError):
+        except (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ClusterError,
+                redis.exceptions.RedisClusterException):
             return [-1] * self.partitions
 
     # The product.
@@ -312,6 +313,13 @@ class Instance:
     def get(self, path):
         with urllib.request.urlopen(f"http://{self.http}{path}", timeout=5) as answer:
             return answer.read().decode()
+
+    def body(self, path):
+        """What it answers there, whatever the status."""
+        try:
+            return self.get(path)
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
 
     def ready(self):
         self.running()

@@ -8,6 +8,7 @@ static const struct config_row rows[] = {
     {"kafka.group", CONFIG_TEXT, "g", 0, 0, NULL, "group", false, false},
     {"kafka.topics.scans", CONFIG_TEXT, "scans", 0, 0, NULL, "topic", false, false},
     {"kafka.partitioner", CONFIG_CHOICE, "murmur2", 0, 0, "murmur2|any", "kind", false, false},
+    {"redis.mode", CONFIG_CHOICE, "single", 0, 0, "single|cluster", "mode", false, false},
     {"redis.address", CONFIG_TEXT, "localhost:1", 0, 0, NULL, "address", false, false},
     {"redis.user", CONFIG_TEXT, "", 0, 0, NULL, "user", false, false},
     {"redis.password", CONFIG_TEXT, "", 0, 0, NULL, "password", false, false},

@@ -109,6 +109,18 @@ static void refused(void **state)
 
 /* ── The board ────────────────────────────────────────────────────────────── */
 
+/* Out of the group there is no partition that could say so: the instance does. */
+static void out_of_the_group(void **state)
+{
+    (void)state;
+    assert_null(board_stuck(9000000));
+    board_lost_ms = 1000000;
+    assert_null(board_stuck(1000000 + 29999));
+    assert_non_null(board_stuck(1000000 + 30000));
+    board_lost_ms = 0;
+    assert_null(board_stuck(9000000));
+}
+
 static void health(void **state)
 {
     struct board_row *row = &board[7];
@@ -333,7 +345,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row), cmocka_unit_test(hashes), cmocka_unit_test(refused),
-        cmocka_unit_test(health), cmocka_unit_test(phases), cmocka_unit_test(every_width),
+        cmocka_unit_test(health), cmocka_unit_test(out_of_the_group), cmocka_unit_test(phases), cmocka_unit_test(every_width),
         cmocka_unit_test(no_start), cmocka_unit_test(printed), cmocka_unit_test(plans),
     };
 
