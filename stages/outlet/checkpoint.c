@@ -45,8 +45,8 @@ static const struct metric_info info_paused = {
     METRIC_COUNTER};
 
 static const struct metric_info info_refused = {
-    "redis_refused_total", "Requests that Redis refused: oom, readonly, misconf (disk), cluster, other.",
-    METRIC_COUNTER};
+    "redis_refused_total",
+    "Requests that Redis refused: oom, readonly, misconf (disk), cluster, other.", METRIC_COUNTER};
 
 static int checkpoint_init(struct stage *stage, const struct config *config)
 {

@@ -32,6 +32,7 @@ uint32_t redis_slot(const char *key, size_t length);
 /* The node that has this slot, -1 = not known. */
 int32_t redis_cluster_node(const struct redis_cluster *, uint32_t slot);
 
+/* 1 = it is a master that has some, as far as anybody has said. */
 int redis_cluster_has_slots(const struct redis_cluster *, uint32_t node);
 
 /* After this one, for whoever wants to ask another. */

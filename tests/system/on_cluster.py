@@ -69,9 +69,9 @@ class Cluster:
         """The master that has this slot, as the masters see it."""
         for node in self.masters():
             for line in node.client.execute_command("CLUSTER NODES").values():
+                ranges = [s for s in line["slots"] if "->" not in s and "-<" not in s]
                 if "myself" in line["flags"] and any(
-                        int(first) <= slot <= int(last) for first, last in (
-                            (s[0], s[-1]) for s in line["slots"] if "->" not in s and "-<" not in s)):
+                        int(s[0]) <= slot <= int(s[-1]) for s in ranges):
                     return node
         raise stand.Failed(f"nobody has slot {slot}")
 

@@ -286,9 +286,8 @@ static void io_destroy(void *self) { (void)self; }
 
 static int model_open(const struct config *config, uint32_t streams, struct redis_io *io)
 {
-    static const struct redis_io_ops ops = {
-        .open = io_open, .state = io_state, .write = io_write, .read = io_read,
-        .close = io_close, .error = io_error, .destroy = io_destroy};
+    static const struct redis_io_ops ops = {io_open, io_state, io_write, io_read, io_close,
+                                            io_error, NULL, io_destroy};
 
     (void)config;
     assert_true(streams <= CONNECTIONS);

@@ -345,7 +345,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row), cmocka_unit_test(hashes), cmocka_unit_test(refused),
-        cmocka_unit_test(health), cmocka_unit_test(out_of_the_group), cmocka_unit_test(phases), cmocka_unit_test(every_width),
+        cmocka_unit_test(health), cmocka_unit_test(out_of_the_group),
+        cmocka_unit_test(phases), cmocka_unit_test(every_width),
         cmocka_unit_test(no_start), cmocka_unit_test(printed), cmocka_unit_test(plans),
     };
 
