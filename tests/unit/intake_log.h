@@ -12,6 +12,7 @@ struct ports     ports;
 struct board_row board[BOARD_PARTITIONS_MAX];
 _Atomic int      board_partitions;
 _Atomic(const char *) board_held;
+_Atomic int64_t board_lost_ms;
 
 void board_clear(int32_t partition)
 {
