@@ -24,6 +24,10 @@ enum { FEW = 64 };
 /* So many full batches of one partition follow each other: the worker finds its state in the
  * cache, a fifth of the worker's time. */
 enum { STAY = 8 };
+
+/* Batches that scans leave for pulses and orders. */
+enum { FEED_SPARE = SOURCE_BURST + 2 * SOURCE_RESERVE };
+
 #define GATHER_NS (5 * MS_NS)
 
 #define PULSE_NS       (1000 * MS_NS)
@@ -171,7 +175,7 @@ static int feed_one(struct source *source, struct seat *seat, uint64_t now_ns)
 {
     if (!worth_a_try(seat, now_ns))
         return 0;
-    struct batch *batch = take(source, seat, SOURCE_BURST + 2 * SOURCE_RESERVE, PASSAGE_SCANS);
+    struct batch *batch = take(source, seat, FEED_SPARE, PASSAGE_SCANS);
 
     if (batch == NULL)
         return 0;
@@ -199,6 +203,8 @@ int source_feed(struct source *source, uint64_t now_ns)
     if (source->memory.full)
         return 0;
     for (uint32_t i = 0; i < source->mine_count && source->budget > 0;) {
+        if (pool_free(source->pool) <= FEED_SPARE)
+            break;   /* whose turn it is has the next that comes home, not always the same */
         struct seat *seat = &source->seats[source->mine[source->feed_next % source->mine_count]];
         int fed = feed_one(source, seat, now_ns);
 

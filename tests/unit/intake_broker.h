@@ -9,7 +9,11 @@
 #include "pipeline/clock.h"
 #include "stages/intake/consumer.h"
 
-enum { LOGS = 4, EVENTS = 64, HOME_MAX = 512, SECOND = 1000 };
+#ifndef BROKER_LOGS
+#define BROKER_LOGS 4
+#endif
+
+enum { LOGS = BROKER_LOGS, EVENTS = 64, HOME_MAX = 512, SECOND = 1000 };
 
 static struct {
     struct {

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#define BROKER_LOGS 12   /* more than the pool has batches for */
+
 #include "intake_bench.h"
 
 static void running(int32_t partitions, int64_t high)
@@ -33,6 +35,31 @@ static void held_partition_holds_no_other(void **state)
         held += head(decode.held[i])->event == PASSAGE_SCANS && decode.held[i]->partition == 0;
     assert_int_equal(held, 8);
     assert_int_equal(broker.logs[1].at, 100000);
+    end();
+}
+
+/* More partitions than there are batches for, and a worker that sends one home at a time, the
+ * oldest first: each partition is read as much as any other. */
+static void scarce_batches_go_round(void **state)
+{
+    int64_t least = INT64_MAX, most = 0;
+
+    (void)state;
+    running(LOGS, 10000000);
+    step(100);
+    for (int turn = 0; turn < 2000; turn++) {
+        for (uint32_t i = 0; i < decode.count; i++)
+            if (head(decode.held[i])->event == PASSAGE_SCANS) {
+                home(i);
+                break;
+            }
+        step(1);
+    }
+    for (int p = 0; p < LOGS; p++) {
+        least = broker.logs[p].at < least ? broker.logs[p].at : least;
+        most = broker.logs[p].at > most ? broker.logs[p].at : most;
+    }
+    assert_true(least >= most / 2);
     end();
 }
 
@@ -295,6 +322,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(held_partition_holds_no_other),
+        cmocka_unit_test(scarce_batches_go_round),
         cmocka_unit_test(offsets_follow_each_other),
         cmocka_unit_test(full_link_does_not_stop_the_polls),
         cmocka_unit_test(pulses_say_what_is_complete),
