@@ -156,8 +156,9 @@ class Rig:
         if script.returncode != 0:
             raise BenchError(f"{name} did not start: {said.strip()}")
 
-    def fill(self, peakload, scans, parcels, seed):
-        """Fills the topic, or finds it filled: {"scans", "parcels", "ends", …}."""
+    def fill(self, peakload, scans, parcels, seed, alive=None):
+        """Fills the topic, or finds it filled: {"scans", "parcels", "ends", …}.  A fifth of the
+        parcels is under way at a time, as in a network that has run for a while, or so many."""
         memory = self.dir / "filled.json"
         wanted = {"scans": scans, "parcels": parcels, "seed": seed}
         if memory.exists():
@@ -171,8 +172,7 @@ class Rig:
         done = subprocess.run(
             [peakload, "generate", "--brokers", self.brokers, "--topic", TOPIC, "--json",
              "--quiet", "--scans", str(scans), "--parcels", str(parcels), "--seed", str(seed),
-             # A fifth is under way at a time, as in a network that has run for a while.
-             "--alive", str(max(1000, parcels // 5))],
+             "--alive", str(alive or max(1000, parcels // 5))],
             stdout=subprocess.PIPE, text=True)
         if done.returncode != 0:
             raise BenchError(f"peakload ended with {done.returncode}")
@@ -185,9 +185,11 @@ class Rig:
 
     def start_peakline(self, arguments, group, extra=()):
         """With its own defaults, but for addresses, the group, and what was asked for."""
+        listen = f"127.0.0.1:{free_port()}"
+        self.http = f"http://{listen}"
         settings = [f"kafka.brokers={self.brokers}", f"kafka.group={group}",
                     f"redis.address=unix:{self.env['REDIS_SOCKET']}",
-                    f"http.listen=127.0.0.1:{free_port()}", *extra, *arguments.set]
+                    f"http.listen={listen}", *extra, *arguments.set]
         if arguments.workers:
             settings.append(f"runners.workers={arguments.workers}")
         words = [word for setting in settings for word in ("--set", setting)]
@@ -202,6 +204,11 @@ class Rig:
             code, self.peakline = self.peakline.returncode, None
             tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
             raise BenchError(f"peakline ended with {code}:\n{tail}")
+
+    def kill_peakline(self):
+        self.peakline.kill()
+        self.peakline.wait()
+        self.peakline = None
 
     def stop_peakline(self):
         """Its exit code; -9 where it had to be killed.  None: it did not run."""

@@ -13,7 +13,7 @@
 #include "pipeline/log.h"
 #include "stages/serve/http.h"
 
-enum { ANSWER_MAX = 1 << 20, PATIENCE_MS = 2000 };
+enum { ANSWER_MAX = 1 << 20, PATIENCE_MS = 2000, PAUSE_MS = 2 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -65,17 +65,32 @@ static uint16_t port(void)
     return http_port(http);
 }
 
-/* The answer's length; it is closed by us or by the server. */
+/* Each from another address of this machine: the ports of one are used up within seconds. */
+static int open_socket(void)
+{
+    static uint32_t    number;
+    struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
+    int                s = socket(AF_INET, SOCK_STREAM, 0);
+
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + ++number % 65536);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons(port());
+    CHECK(s >= 0 && bind(s, (const struct sockaddr *)&from, sizeof from) == 0);
+    CHECK(connect(s, (const struct sockaddr *)&to, sizeof to) == 0);
+    return s;
+}
+
+/* The answer's length; it is closed by us or by the server.  The end of what we say comes a
+ * moment after the rest: the library, which has just read all there was, overlooks one that comes
+ * with it, and half a request would be waited for until our patience ends. */
 static size_t say(const void *bytes, size_t length, char *answer)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port())};
-    int                s = socket(AF_INET, SOCK_STREAM, 0);
-    struct pollfd      look = {.fd = s, .events = POLLIN};
-    size_t             used = 0;
+    int           s = open_socket();
+    struct pollfd look = {.fd = s, .events = POLLIN};
+    size_t        used = 0;
 
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    CHECK(s >= 0 && connect(s, (const struct sockaddr *)&to, sizeof to) == 0);
     (void)send(s, bytes, length, MSG_NOSIGNAL);
+    (void)poll(&look, 1, PAUSE_MS);
     (void)shutdown(s, SHUT_WR);
     while (used < ANSWER_MAX && poll(&look, 1, PATIENCE_MS) == 1) {
         ssize_t got = recv(s, answer + used, ANSWER_MAX - used, 0);
