@@ -219,6 +219,9 @@ void link_push(struct link *link, struct batch **batch)
     CHECK((*batch)->hops < BATCH_HOPS_MAX);
     CHECK(link_room(link) > 0);
     CHECK(!atomic_load_explicit(&link->closed, memory_order_relaxed));
+#ifdef CANARY_LINK_HOP_LOST
+    (*batch)->hops = 0; /* planted: a forwarded batch forgets where it came from */
+#endif
     (*batch)->via[(*batch)->hops++] = link;
     link->pushed++;
     weave_point();

@@ -356,6 +356,37 @@ static void port_commit(void *self, int32_t partition, int64_t offset, const cha
              metadata);
 }
 
+static const struct message *message_there(const struct broker *b, int32_t partition,
+                                           int64_t offset)
+{
+    bool reversed = b->another && offset < b->reversed[partition];
+
+    return &b->logs[partition].messages[reversed ? b->reversed[partition] - 1 - offset : offset];
+}
+
+void broker_recreate(struct broker *b, bool another)
+{
+    CHECK(b->another != another);
+    b->another = another;
+    for (int p = 0; p < PARTITIONS; p++)
+        b->reversed[p] = b->logs[p].shown;
+}
+
+bool broker_is_another(const struct broker *b) { return b->another; }
+
+bool broker_would_differ(const struct broker *b, int32_t partition, int64_t offset)
+{
+    const struct log *log = &b->logs[partition];
+
+    if (offset < 0 || offset >= log->shown)
+        return false;
+    const struct message *here = &log->messages[offset];
+    const struct message *there = &log->messages[log->shown - 1 - offset];
+
+    return here->kafka_ms != there->kafka_ms || here->key_length != there->key_length ||
+           memcmp(here->key, there->key, here->key_length) != 0;
+}
+
 static size_t port_consume(void *self, int32_t partition, struct raw *raws, size_t max)
 {
     struct member *m = self;
@@ -369,7 +400,7 @@ static size_t port_consume(void *self, int32_t partition, struct raw *raws, size
     size_t count = 1 + dice_roll(b->dice, (uint32_t)(there < max ? there : max));
 
     for (size_t i = 0; i < count; i++) {
-        const struct message *message = &log->messages[*position];
+        const struct message *message = message_there(b, partition, *position);
 
         raws[i] = (struct raw){.value = message->value, .key = message->key,
                                .length = message->length, .key_length = message->key_length,
@@ -425,7 +456,7 @@ void broker_died(struct broker *b, int instance)
         member_leave(b, m);
 }
 
-void broker_open(struct broker *b, int instance, struct consumer *consumer,
+void broker_open(struct broker *b, int instance, uint32_t who, struct consumer *consumer,
                  struct producer *producer)
 {
     static const struct consumer_ops consumer_ops = {
@@ -433,6 +464,7 @@ void broker_open(struct broker *b, int instance, struct consumer *consumer,
         port_consume, port_release, port_header, port_partition_count, port_close};
     struct member *m = &b->members[instance];
 
+    m->who = who;
     if (consumer != NULL) {
         CHECK(!m->present);
         m->present = true;

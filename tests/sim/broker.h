@@ -38,6 +38,7 @@ struct pending {
 struct member {
     struct broker *broker;
     int            instance;
+    uint32_t       who;              /* its life                                           */
     bool           present;          /* in the group                                       */
     bool           expired;          /* put out, and does not know yet                      */
     bool           joining;          /* waits for the next generation                       */
@@ -59,6 +60,8 @@ struct broker {
     struct dice   *dice;
     const int64_t *now_ms;
     struct log     logs[PARTITIONS];
+    bool           another;          /* the first records stand in the reverse order        */
+    int64_t        reversed[PARTITIONS];   /* so many of them                               */
     struct { int64_t offset; char metadata[96]; } committed[PARTITIONS];
     int            holder[PARTITIONS];
     bool           rebalancing;

@@ -30,6 +30,9 @@ const char *const fault_names[FAULTS] = {
     [FAULT_ANSWER_LATE] = "answer-late",
     [FAULT_ANSWER_TWICE] = "answer-twice",
     [FAULT_ACK_ORDER] = "ack-order",
+    [FAULT_RECREATED] = "recreated",
+    [FAULT_CUT_ANSWER] = "cut-answer",
+    [FAULT_REFUSED] = "refused",
 };
 
 const char *const invariant_names[INVARIANTS] = {
@@ -89,9 +92,21 @@ bool dice_chance(struct dice *dice, uint32_t per_million)
     return dice_roll(dice, 1000000) < per_million;
 }
 
+/* Is this the nth chance, or beyond it? */
+static bool is_nth(struct chosen *chosen)
+{
+    uint64_t chance = ++chosen->chances;
+
+    return chance == chosen->nth || (chosen->lasting && chance > chosen->nth);
+}
+
 bool dice_fault(struct dice *dice, enum fault fault, uint32_t per_million)
 {
-    if (dice->healing || !(dice->faults >> fault & 1) || !dice_chance(dice, per_million))
+    if (dice->healing || !(dice->faults >> fault & 1))
+        return false;
+    bool nth = dice->chosen != NULL && dice->chosen->nth > 0;
+
+    if (nth ? !is_nth(dice->chosen) : !dice_chance(dice, per_million))
         return false;
     uint32_t ordinal = dice->ordinal++;
 

@@ -199,7 +199,8 @@ struct wanted {
     uint64_t       first, seeds;
     uint32_t       jobs, faults;    /* faults 0 = as drawn */
     struct chosen *chosen;          /* NULL = all          */
-    bool           shrink;
+    bool           shrink, lasting;
+    uint64_t       nth;             /* the first chance to be taken alone; 0 = as drawn       */
 };
 
 /* Memory in use grows no more once tables that are kept have been made. */
@@ -341,6 +342,42 @@ static uint32_t vacuous(void)
     return 1;
 }
 
+/* ── The nth chance ───────────────────────────────────────────────────────── */
+
+/* One seed over and over: what is wanted happens at the first chance alone, then at the second,
+ * until there are no more. */
+static void run_nth(const struct wanted *wanted)
+{
+    static struct chosen chosen;
+    uint64_t happened = 0;
+
+    CHECK(wanted->seeds == 1 && wanted->faults != 0);
+    for (uint64_t n = wanted->nth; n < UINT64_MAX && tally.failed < FAILED_MAX; n++) {
+        memset(&chosen, 0, sizeof chosen);
+        chosen.nth = n;
+        chosen.lasting = wanted->lasting;
+        tally.seeds++;
+        bool passed = seed_passes(wanted->first, wanted->faults, &chosen);
+
+        if (!passed) {
+            tally.failed++;
+            printf("seed %llu FAILED: %s\n", (unsigned long long)wanted->first, complaint);
+            printf("  again: tests/run sim --seed %llu --nth %llu%s --faults ",
+                   (unsigned long long)wanted->first, (unsigned long long)n,
+                   wanted->lasting ? " --lasting" : "");
+            print_faults(wanted->faults);
+            printf("\n");
+        } else if (chosen.chances < n) {
+            break;
+        }
+        happened = n;
+    }
+    reference_drop();
+    memcpy(tally.looks, invariant_looks, sizeof tally.looks);
+    printf("each of %llu chances taken%s\n", (unsigned long long)happened,
+           wanted->lasting ? ", and all after it" : ", alone");
+}
+
 /* ── The command ──────────────────────────────────────────────────────────── */
 
 static void usage(void)
@@ -353,7 +390,10 @@ static void usage(void)
            "  --quick     a failing seed is named, not shrunk\n"
            "  --seed K    this one alone, with the product's log\n"
            "  --faults …  these kinds and no others\n"
-           "  --only …    of the faults drawn, only these happen, by their number\n");
+           "  --only …    of the faults drawn, only these happen, by their number\n"
+           "  --nth N     nothing goes wrong but at the Nth chance for --faults, then at N + 1, …\n"
+           "              until none is left\n"
+           "  --lasting   at the Nth and from then on, until all is mended\n");
 }
 
 /* Names, separated by commas; 0 = one of them is none. */
@@ -400,6 +440,7 @@ static const struct option options[] = {
     {"seed", required_argument, NULL, 's'},   {"jobs", required_argument, NULL, 'j'},
     {"faults", required_argument, NULL, 'F'}, {"only", required_argument, NULL, 'o'},
     {"quick", no_argument, NULL, 'q'},        {"verbose", no_argument, NULL, 'v'},
+    {"nth", required_argument, NULL, 'N'},    {"lasting", no_argument, NULL, 'l'},
     {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
 
 /* 0, or -1: not understood. */
@@ -416,6 +457,8 @@ static int option_take(struct wanted *wanted, bool *verbose, int c)
     case 'j': wanted->jobs = (uint32_t)strtoul(optarg, NULL, 10); break;
     case 'F': wanted->faults = faults_read(optarg); return wanted->faults != 0 ? 0 : -1;
     case 'o': wanted->chosen = only_read(optarg); break;
+    case 'N': wanted->nth = strtoull(optarg, NULL, 10); break;
+    case 'l': wanted->lasting = true; break;
     case 'q': wanted->shrink = false; break;
     case 'v': *verbose = true; break;
     default: return -1;
@@ -434,14 +477,19 @@ int main(int argc, char **argv)
     /* What a short life hardly touches is not worth clearing. */
     mallopt(M_MMAP_THRESHOLD, LAZY_BYTES);
     pool_untouched(true);
-    log_open(verbose ? LOG_LEVEL_INFO : LOG_LEVEL_NONE, LOG_FORM_TEXT);
+    if (wanted.nth > 0 && (wanted.seeds != 1 || wanted.faults == 0))
+        return printf("--nth is of one --seed, and of --faults\n"), 64;
+    log_open(verbose && wanted.nth == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_NONE, LOG_FORM_TEXT);
     time_t began = time(NULL);
 
-    if (wanted.jobs == 1)
+    if (wanted.nth > 0)
+        run_nth(&wanted);
+    else if (wanted.jobs == 1)
         run_seeds(&wanted, 0);
     else
         run_jobs(&wanted);
-    tally.failed += vacuous();
+    if (wanted.nth == 0)
+        tally.failed += vacuous();
     long long seconds = (long long)(time(NULL) - began);
 
     printf("%llu scans, %llu steps, %llu seeds in %lld s: %.1f seeds/s\n",

@@ -82,6 +82,7 @@ static size_t port_produce(void *self, const struct output *outputs, size_t coun
             *last_ms = due_ms;
         *p = (struct pending){.owner = owner, .due_ms = *last_ms};
         p->told.topic = outputs[i].topic;
+        p->told.who = m->who;
         p->told.key = copy_text(outputs[i].key, outputs[i].key_length);
         p->told.value = copy_text(outputs[i].value, outputs[i].length);
         p->told.length = outputs[i].length;

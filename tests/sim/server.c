@@ -32,7 +32,7 @@ struct server {
     struct dice *dice;
     struct data  now, snapshot;
     bool         has_snapshot, lost, evicted;
-    void       (*moved)(void *, const char *key, const struct mark *);
+    void       (*moved)(void *, const char *key, const struct mark *, uint32_t who);
     void        *moved_self;
     uint32_t     version;          /* rises with every write                             */
     uint32_t     generation;
@@ -240,7 +240,8 @@ uint32_t server_writer(const struct server *server, const char *key)
 }
 
 void server_listen(struct server *server,
-                   void (*moved)(void *, const char *, const struct mark *), void *self)
+                   void (*moved)(void *, const char *, const struct mark *, uint32_t),
+                   void *self)
 {
     server->moved = moved;
     server->moved_self = self;
@@ -345,7 +346,7 @@ static void do_set_mark(struct server *server, uint32_t who, const char *key,
     e->writer = who;
     e->found_writer = writer;
     memcpy(e->found, found, sizeof found);
-    server->moved(server->moved_self, key, &mark);
+    server->moved(server->moved_self, key, &mark, who);
 }
 
 static void do_set(struct server *server, uint32_t who, const struct argument *a,

@@ -30,7 +30,7 @@ enum fault {
     FAULT_PRODUCER_FATAL, FAULT_CUT_LINK, FAULT_ANSWER_LOST, FAULT_FAILOVER, FAULT_FLUSH,
     FAULT_OOM, FAULT_READONLY, FAULT_LOADING, FAULT_EVICT, FAULT_CRASH_ALL, FAULT_RESET,
     FAULT_TWINS, FAULT_CLOCK, FAULT_COMMIT_FENCED, FAULT_ANSWER_LATE, FAULT_ANSWER_TWICE,
-    FAULT_ACK_ORDER,
+    FAULT_ACK_ORDER, FAULT_RECREATED, FAULT_CUT_ANSWER, FAULT_REFUSED,
     FAULTS
 };
 
@@ -58,8 +58,11 @@ extern uint64_t          invariant_looks[INVARIANTS];   /* how often each was lo
 
 enum { CHOSEN_MAX = 4096 };
 
-/* Which of a world's faults happen, by their ordinal: for shrinking. */
+/* Which of a world's faults happen, by their ordinal: for shrinking.  Or nothing happens but at the
+ * nth chance: what may fail there does, once, or from then on until all is mended. */
 struct chosen {
+    uint64_t   nth, chances;        /* nth 0 = as drawn; chances so far of faults that may be  */
+    bool       lasting;
     bool       no[CHOSEN_MAX];
     enum fault kind[CHOSEN_MAX];    /* what they were the last time, and at which step       */
     uint64_t   step[CHOSEN_MAX];
@@ -110,7 +113,8 @@ bool           server_unclaim(struct server *, const char *key);
 uint32_t       server_writer(const struct server *, const char *key);
 /* `moved` is called at each mark written, when everything of its transaction is. */
 void           server_listen(struct server *, void (*moved)(void *, const char *key,
-                                                            const struct mark *), void *self);
+                                                            const struct mark *, uint32_t who),
+                             void *self);
 /* `who` tells one life of an instance from every other. */
 int            server_open_io(struct server *, uint32_t who, uint32_t streams,
                               struct redis_io *);
@@ -158,6 +162,7 @@ struct told {
     uint64_t change;            /* equal for what must be the same in every run, 0 = none   */
     uint64_t order;             /* of an ETA: rises from one of its parcel to the next       */
     uint64_t epoch;             /* of who told it; 0 = it does not say                       */
+    uint32_t who;               /* told it: one life of an instance, as for Redis              */
 };
 
 struct commit {
@@ -176,7 +181,8 @@ bool           broker_shown(const struct broker *);              /* all of them 
 int64_t        broker_end(const struct broker *, int32_t partition);
 const struct message *broker_message(const struct broker *, int32_t partition, int64_t offset);
 /* Instances come and go. */
-void           broker_open(struct broker *, int instance, struct consumer *, struct producer *);
+void           broker_open(struct broker *, int instance, uint32_t who, struct consumer *,
+                           struct producer *);
 void           broker_died(struct broker *, int instance);
 void           broker_expire(struct broker *, int instance);     /* away too long       */
 void           broker_rebalance(struct broker *);
@@ -185,6 +191,12 @@ int            broker_holder(const struct broker *, int32_t partition);  /* -1 =
 int64_t        broker_committed(const struct broker *, int32_t partition);
 /* A person's hand on the group, while nobody is in it. */
 void           broker_reset(struct broker *);
+/* The topic's name stands for another topic, with its records at other offsets, and then for the
+ * right one again. */
+void           broker_recreate(struct broker *, bool another);
+bool           broker_is_another(const struct broker *);
+/* Is the record at this offset there another than here, as far as a mark can tell? */
+bool           broker_would_differ(const struct broker *, int32_t partition, int64_t offset);
 /* What was told; `heard` is called at each arrival, `commits` before each commit is taken,
  * `resent` when somebody believes that a message has not arrived. */
 uint32_t       broker_told(const struct broker *);
@@ -224,7 +236,7 @@ enum { CHANGES_MAX = 1 << 15 };
 
 enum { CLAIMS_MAX = 512 };
 
-struct claim { uint64_t epoch; int64_t offset; };
+struct claim { uint64_t epoch; int64_t offset; uint32_t who; };
 
 struct world {
     struct dice     dice;
@@ -258,10 +270,12 @@ void witness_destroy(struct witness *);
 void witness_hears(void *world, struct told *);
 void witness_commits(void *world, const struct commit *);
 void witness_resent(void *world);
-void witness_moved(void *world, const char *key, const struct mark *);
+void witness_moved(void *world, const char *key, const struct mark *, uint32_t who);
 bool witness_heard(const struct world *, uint64_t change);
-/* Does each claim have an epoch of its own?  Not where clocks were set. */
-bool witness_knows_owners(const struct world *);
+/* How many claims of this partition are `who`'s and have this epoch, and the lowest of their
+ * offsets.  Where clocks were set, others may have claimed with the same epoch. */
+uint32_t witness_claims(const struct world *, int32_t partition, uint64_t epoch, uint32_t who,
+                        int64_t *offset);
 /* The parcel's record as Redis has it now; false = it has none. */
 bool witness_record(const struct server *, const char *number, struct parcel *,
                     int32_t *partition);

@@ -57,8 +57,11 @@ static enum redis_io_state io_state(void *self, uint32_t i)
     struct wires *x = self;
     struct wire *w = &x->wires[i];
 
-    if (w->state == REDIS_IO_OPENING && --w->opening == 0)
+    if (w->state == REDIS_IO_OPENING && --w->opening == 0) {
         w->state = REDIS_IO_OPEN;
+        if (dice_fault(server_dice(x->server), FAULT_REFUSED, 200000))
+            wire_cut(w);
+    }
     wire_alive(x, w);
     return w->state;
 }
@@ -159,6 +162,10 @@ static ssize_t io_read(void *self, uint32_t i, char *bytes, size_t size)
         return -1;
     if (there == 0 || dice_chance(dice, 200000))
         return 0;
+    if (dice_fault(dice, FAULT_CUT_ANSWER, 4000)) {
+        wire_cut(w);
+        return -1;
+    }
     size_t take = there < size ? there : size;
 
     if (dice_chance(dice, 200000))

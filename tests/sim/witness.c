@@ -87,29 +87,39 @@ static bool alert_read(struct told *told, char id[24])
     return strcmp(state, "OPENED") == 0;
 }
 
-bool witness_knows_owners(const struct world *w)
+uint32_t witness_claims(const struct world *w, int32_t partition, uint64_t epoch, uint32_t who,
+                        int64_t *offset)
 {
-    return (w->dice.faults & (1u << FAULT_TWINS | 1u << FAULT_CLOCK)) == 0;
+    const struct claim *claims = w->claims[partition];
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < CLAIMS_MAX && claims[i].epoch != 0; i++) {
+        if (claims[i].epoch != epoch || claims[i].who != who)
+            continue;
+        *offset = count++ == 0 || claims[i].offset < *offset ? claims[i].offset : *offset;
+    }
+    return count;
 }
 
 /* A replay begins where its claim began: what lies below comes from nobody again, and what one
  * owner has sent it sends once more only if it was told that it did not arrive. */
 static void repeat_heard(struct world *w, const struct told *told)
 {
-    const struct claim *claims = w->claims[told->source_partition];
+    int64_t  began;
+    uint32_t claims = witness_claims(w, told->source_partition, told->epoch, told->who, &began);
 
-    if (!witness_knows_owners(w))
-        return;
+    if (claims == 0)
+        return;   /* so old a claim that it is forgotten */
     looked_at(REPEATS);
-    for (uint32_t i = 0; i < CLAIMS_MAX && claims[i].epoch != 0; i++)
-        if (claims[i].epoch == told->epoch && told->source_offset < claims[i].offset &&
-            !server_evicted(w->server))   /* else it began at the log's start */
-            complain(REPEATS, "below %d/%" PRId64 ", where its sender began: %s",
-                     told->source_partition, claims[i].offset, told->value);
-    for (uint32_t i = broker_told(w->broker) - 1; i-- > 0 && !w->resends;) {
+    if (told->source_offset < began &&
+        !server_evicted(w->server))   /* else it began at the log's start */
+        complain(REPEATS, "below %d/%" PRId64 ", where its sender began: %s",
+                 told->source_partition, began, told->value);
+    for (uint32_t i = broker_told(w->broker) - 1; i-- > 0 && !w->resends && claims == 1;) {
         const struct told *before = broker_told_at(w->broker, i);
 
-        if (before->change == told->change && before->epoch == told->epoch)
+        if (before->change == told->change && before->epoch == told->epoch &&
+            before->who == told->who)
             complain(REPEATS, "sent twice by one owner: %s", told->value);
     }
 }
@@ -166,6 +176,10 @@ void witness_hears(void *self, struct told *told)
     struct world *w = self;
     char text[48];
 
+    /* An alert may be an unsent one, which the state knew before. */
+    if (broker_is_another(w->broker) &&
+        (told->topic == TOPIC_ETAS || told->topic == TOPIC_DEAD_LETTERS))
+        complain(NO_INVENTION, "told of another topic's record: %s", told->value);
     switch ((enum output_topic)told->topic) {
     case TOPIC_ALERTS:
         alert_heard(w, told);
@@ -378,7 +392,7 @@ static void outputs_moved(const struct world *w, int32_t partition, int64_t offs
     }
 }
 
-void witness_moved(void *self, const char *key, const struct mark *mark)
+void witness_moved(void *self, const char *key, const struct mark *mark, uint32_t who)
 {
     struct world *w = self;
     int32_t partition = (int32_t)strtol(strrchr(key, ':') - 2, NULL, 10);
@@ -388,10 +402,13 @@ void witness_moved(void *self, const char *key, const struct mark *mark)
 
         w->claimed_ns = w->now_ns;
         memmove(claims + 1, claims, (CLAIMS_MAX - 1) * sizeof *claims);
-        claims[0] = (struct claim){mark->epoch, mark->offset};
+        claims[0] = (struct claim){mark->epoch, mark->offset, who};
     }
     if (complaint[0] != '\0')
         return;
+    if (mark->offset > w->claims[partition][0].offset && broker_is_another(w->broker))
+        complain(FOLD, "mark of partition %d moves to %" PRId64 " with another topic's records",
+                 partition, mark->offset);
     if (mark->offset < 0 || mark->offset > broker_end(w->broker, partition))
         complain(FOLD, "mark of partition %d at %" PRId64 " is outside the log", partition,
                  mark->offset);

@@ -17,7 +17,7 @@
 #include "tests/sim/sim.h"
 
 enum { LINKS_MAX = 16, STEPS_MAX = 3000000, HEAL_MS_MAX = 10000, SMALL = 16,
-       AHEAD_MS = 60000, BACK_MS_MAX = 200000, FORTH_MS_MAX = 20 * 3600000 };
+       ANOTHER_MS = 1500, AHEAD_MS = 60000, BACK_MS_MAX = 200000, FORTH_MS_MAX = 20 * 3600000 };
 
 #define LOADING_NS 100000000ull   /* about as long as state takes to stream in */
 
@@ -34,6 +34,7 @@ static struct world    *here;
 static struct instance  instances[INSTANCES];
 static int              acting;     /* whose turn it is: whose ports, whose clock       */
 static uint32_t         lives;
+static int64_t          another_until_ms;   /* another topic stands under the name */
 static char             stored[PARTITIONS][MARK_TEXT_MAX];   /* marks at the log's end */
 static struct config   *config;
 
@@ -41,7 +42,7 @@ static int open_consumer(const struct config *c, void (*wake)(void *), void *wak
                          struct consumer *consumer)
 {
     (void)c, (void)wake, (void)wake_self;
-    broker_open(here->broker, acting, consumer, NULL);
+    broker_open(here->broker, acting, instances[acting].who, consumer, NULL);
     return 0;
 }
 
@@ -51,7 +52,7 @@ static int open_producer(const struct config *c, void (*wake)(void *), void *wak
                          struct producer *producer)
 {
     (void)c, (void)wake, (void)wake_self, (void)header;
-    broker_open(here->broker, acting, NULL, producer);
+    broker_open(here->broker, acting, instances[acting].who, NULL, producer);
     return 0;
 }
 
@@ -197,6 +198,42 @@ static const char *mark_key(int32_t partition)
     return key;
 }
 
+/* Each partition has records in Redis, and the other topic's one before mark is another. */
+static bool would_be_noticed(void)
+{
+    struct mark mark;
+    size_t length;
+
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        const char *text = server_get(here->server, mark_key(p), "", &length);
+
+        if (text == NULL || mark_parse(text, length, &mark) != 0 || mark.home < 0 ||
+            !broker_would_differ(here->broker, p, mark.offset - 1))
+            return false;
+    }
+    return !server_evicted(here->server);
+}
+
+/* Everybody starts anew and finds another topic under the name: they touch nothing, until a
+ * person has seen it and they start with the right one. */
+static bool recreate(void)
+{
+    if (!would_be_noticed() || !crash_all())
+        return false;
+    broker_recreate(here->broker, true);
+    another_until_ms = here->now_ms + ANOTHER_MS + dice_roll(&here->dice, ANOTHER_MS);
+    return true;
+}
+
+static void recreate_end(void)
+{
+    if (!broker_is_another(here->broker) ||
+        (here->now_ms < another_until_ms && !here->dice.healing))
+        return;
+    crash_all();
+    broker_recreate(here->broker, false);
+}
+
 /* Kafka's tools take a group that nobody is in. */
 static bool reset(void)
 {
@@ -239,25 +276,29 @@ static void jump_clock(void)
                                   : (int64_t)dice_roll(dice, FORTH_MS_MAX);
 }
 
-/* What may happen to all of it at once, each with its chance at every step. */
+/* What may happen to all of it at once, each with its chance at every step.  Redis loses nothing
+ * while another topic is there: with the mark goes what tells it from ours. */
 static void misfortune(void)
 {
     struct dice *dice = &here->dice;
+    bool keeps = broker_is_another(here->broker);
     bool loading = here->now_ns - here->claimed_ns < LOADING_NS;   /* a bad moment */
 
     if (dice_chance(dice, 300))
         server_snapshot(here->server);
-    if (dice_fault(dice, FAULT_FAILOVER, loading ? 4000 : 120))
+    if (!keeps && dice_fault(dice, FAULT_FAILOVER, loading ? 4000 : 120))
         dice->happened[FAULT_FAILOVER] -= !server_failover(here->server);
-    if (dice_fault(dice, FAULT_FLUSH, 50))
+    if (!keeps && dice_fault(dice, FAULT_FLUSH, 50))
         server_flush(here->server);
-    if (dice_fault(dice, FAULT_EVICT, 60))
+    if (!keeps && dice_fault(dice, FAULT_EVICT, 60))
         dice->happened[FAULT_EVICT] -= !evict();
     if (dice_fault(dice, FAULT_CRASH_ALL, 100))
         crash_all();
-    if (dice_fault(dice, FAULT_RESET, 100))
+    if (!keeps && dice_fault(dice, FAULT_RESET, 100))
         dice->happened[FAULT_RESET] -= !reset();
-    if (dice_fault(dice, FAULT_TWINS, 5000))
+    if (!keeps && dice_fault(dice, FAULT_RECREATED, 100))
+        dice->happened[FAULT_RECREATED] -= !recreate();
+    if (!keeps && dice_fault(dice, FAULT_TWINS, 5000))
         dice->happened[FAULT_TWINS] -= !twins();
     if (dice_fault(dice, FAULT_REBALANCE, 200))
         broker_rebalance(here->broker);
@@ -273,6 +314,7 @@ static void turn(uint32_t count)
     here->dice.step = ++here->steps;
     broker_turn(here->broker);
     misfortune();
+    recreate_end();
     instance_step((int)dice_roll(&here->dice, count));
 }
 

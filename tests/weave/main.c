@@ -21,6 +21,7 @@ static const struct scenario *const scenarios[] = {
     &scenario_link,
     &scenario_ledger,
     &scenario_drain,
+    &scenario_pool,
 };
 
 struct options {

@@ -13,5 +13,6 @@ struct scenario {
 extern const struct scenario scenario_link;
 extern const struct scenario scenario_ledger;
 extern const struct scenario scenario_drain;
+extern const struct scenario scenario_pool;
 
 #endif
