@@ -29,7 +29,7 @@ static void print_help(FILE *file)
     (void)fprintf(file, "\n`peakline COMMAND --help` says more about one of them.\n");
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
 
@@ -48,4 +48,18 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "peakline: there is no command \"%s\"\n\n", name);
     print_help(stderr);
     return EX_USAGE;
+}
+
+/* What was said and has not arrived is no success: the disk may be full, the reader gone. */
+int main(int argc, char **argv)
+{
+    int code = run(argc, argv);
+
+#ifndef CANARY_unheard
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0) {
+        perror("peakline: standard output");
+        return EX_IOERR;
+    }
+#endif
+    return code;
 }

@@ -212,6 +212,9 @@ static enum request_answer judge_exec(const struct redis_server *server,
     const struct redis_replies *replies = &stream->replies;
     struct request             *request = stream->batch->head;
 
+#ifdef CANARY_ack_unwritten
+    return REQUEST_APPLIED;   /* planted: EXEC has answered, whatever it says */
+#endif
     if (replies->last_type == REDIS_REPLY_NIL) { /* mark was touched since we compared it */
         request->mark = (struct mark) {.partitions = 0};
         return REQUEST_DIFFERS;
@@ -283,6 +286,10 @@ static void lose(struct redis_server *server, struct redis_stream *stream, const
         finish(stream, (enum request_answer)stream->decided);
         return;
     }
+#ifdef CANARY_cut_forgotten
+    if (step == STEP_READING)
+        return;   /* planted: who asked waits for ever */
+#endif
     explain(stream->batch->head, text);
     finish(stream, stream->exec_offered ? REQUEST_UNKNOWN : REQUEST_UNSENT);
 }
