@@ -40,7 +40,7 @@ static bool is_turned(const struct sighting *s, int pair)
 
 static void on_scan(const struct sighting *s, struct findings *found)
 {
-    for (int i = 0; i < PAIRS; i++) {
+    for (int i = 0; i < (int)PAIRS; i++) {
         if (s->open != NULL) {
             if (is_turned(s, i))
                 return;
