@@ -40,6 +40,7 @@ struct batch {
                                    link, finishing pops it, so a stage may forward a
                                    batch it received and, when it is back (on_return),
                                    finish it towards where it came from                  */
+    uint64_t      since_ns[BATCH_HOPS_MAX]; /* when it was given to each of them, engine's */
     uint8_t       hops;         /* links in `via`                                       */
     enum outcome  outcome;      /* set by stage_finish                                  */
 };

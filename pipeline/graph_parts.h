@@ -47,6 +47,8 @@ struct stage {
     bool                     quiet;      /* in a callback that must not emit           */
     int                      held;       /* what on_drain said last                    */
     uint64_t                 emitted;
+    uint64_t                 now_ns;     /* of the turn */
+    struct metric           *batch_seconds;
     struct metric           *taken_total, *emitted_total, *returned_total;
     struct metric           *held_total, *blocked_total;
 };

@@ -18,6 +18,10 @@
 
 #include "pipeline/check.h"
 
+static const char *const kind_names[] = {
+    [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_HISTOGRAM] = "histogram",
+};
+
 enum { METRIC_MAGIC = 0x0E741C01, BUCKETS = METRIC_SERIES_MAX * 2 };
 
 struct metric {
@@ -26,7 +30,18 @@ struct metric {
     bool                         open;
     const struct metric_info    *info;
     const char                  *labels;
+    struct spread               *spread; /* of a histogram */
     struct metric               *next; /* of the same name, in order of opening */
+};
+
+/* A histogram's counts, each of its own bound alone; they are added up when printed. */
+enum { BOUNDS = 13 };
+static const double bounds_s[BOUNDS] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                        0.25,  0.5,    1,     5,    15,    60};
+
+struct spread {
+    _Atomic uint64_t counts[BOUNDS + 1];
+    _Atomic uint64_t sum_ns;
 };
 
 /* The first series of each name, in order of opening, for printing. */
@@ -81,6 +96,9 @@ static struct metric *create(const struct metric_info *info, const char *labels)
     metric->info = info;
     metric->labels = strdup(labels);
     CHECK(metric->labels != NULL);
+    if (info->kind == METRIC_HISTOGRAM)
+        metric->spread = calloc(1, sizeof *metric->spread);
+    CHECK((metric->spread != NULL) == (info->kind == METRIC_HISTOGRAM));
     if (group == NULL) {
         groups[groups_count++] = (struct group) {.first = metric, .last = metric};
     } else {
@@ -90,6 +108,19 @@ static struct metric *create(const struct metric_info *info, const char *labels)
     }
     series_count++;
     return metric;
+}
+
+static void clear(struct metric *metric)
+{
+    struct spread *spread = metric->spread;
+
+    CHECK(metric->magic == METRIC_MAGIC);
+    CHECK(!metric->open);
+    atomic_store_explicit(&metric->value, 0, memory_order_relaxed);
+    for (size_t i = 0; spread != NULL && i <= BOUNDS; i++)
+        atomic_store_explicit(&spread->counts[i], 0, memory_order_relaxed);
+    if (spread != NULL)
+        atomic_store_explicit(&spread->sum_ns, 0, memory_order_relaxed);
 }
 
 struct metric *metric_open(const struct metric_info *info, const char *labels)
@@ -103,7 +134,7 @@ struct metric *metric_open(const struct metric_info *info, const char *labels)
     if (*bucket == 0)
         *bucket = (uint16_t)series_count;
     if (!metric->open)
-        atomic_store_explicit(&metric->value, 0, memory_order_relaxed);
+        clear(metric);
     metric->open = true;
     CHECK(pthread_mutex_unlock(&lock) == 0);
     return metric;
@@ -132,6 +163,26 @@ void metric_set(struct metric *metric, int64_t value)
     atomic_store_explicit(&metric->value, value, memory_order_relaxed);
 }
 
+static void count_up(_Atomic uint64_t *counter, uint64_t by)
+{
+    CHECK(counter != NULL);
+    uint64_t before = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, before + by, memory_order_relaxed);
+}
+
+void metric_observe(struct metric *metric, uint64_t ns)
+{
+    size_t which = 0;
+
+    CHECK_MAGIC(metric, METRIC_MAGIC);
+    CHECK(metric->spread != NULL);
+    while (which < BOUNDS && (double)ns > bounds_s[which] * 1e9)
+        which++;
+    count_up(&metric->spread->counts[which], 1);
+    count_up(&metric->spread->sum_ns, ns);
+    metric_add(metric, 1);
+}
+
 int64_t metric_value(const struct metric *metric)
 {
     CHECK_MAGIC(metric, METRIC_MAGIC);
@@ -158,6 +209,30 @@ static void put(struct page *page, const char *format, ...)
     page->length += (size_t)length;
 }
 
+/* Its count is what the buckets hold, so that both agree whoever counts meanwhile. */
+static void put_spread(struct page *page, const char *prefix, const struct metric *metric)
+{
+    const char *name = metric->info->name, *labels = metric->labels;
+    const char *comma = labels[0] != '\0' ? "," : "";
+    const char *open = labels[0] != '\0' ? "{" : "", *shut = labels[0] != '\0' ? "}" : "";
+    uint64_t    total = 0;
+
+    CHECK(metric->spread != NULL);
+    for (size_t i = 0; i <= BOUNDS; i++) {
+        char bound[16] = "+Inf";
+
+        if (i < BOUNDS)
+            (void)snprintf(bound, sizeof bound, "%g", bounds_s[i]);
+        total += atomic_load_explicit(&metric->spread->counts[i], memory_order_relaxed);
+        put(page, "%s%s_bucket{%s%sle=\"%s\"} %" PRIu64 "\n", prefix, name, labels, comma, bound,
+            total);
+    }
+    uint64_t sum_ns = atomic_load_explicit(&metric->spread->sum_ns, memory_order_relaxed);
+    CHECK(total < UINT64_MAX);
+    put(page, "%s%s_sum%s%s%s %.9f\n", prefix, name, open, labels, shut, (double)sum_ns / 1e9);
+    put(page, "%s%s_count%s%s%s %" PRIu64 "\n", prefix, name, open, labels, shut, total);
+}
+
 static void put_group(struct page *page, const char *prefix, const struct group *group)
 {
     const struct metric_info *info = group->first->info;
@@ -170,8 +245,12 @@ static void put_group(struct page *page, const char *prefix, const struct group 
             continue;
         if (!headed)
             put(page, "# HELP %s%s %s\n# TYPE %s%s %s\n", prefix, info->name, info->help, prefix,
-                info->name, info->kind == METRIC_COUNTER ? "counter" : "gauge");
+                info->name, kind_names[info->kind]);
         headed = true;
+        if (metric->spread != NULL) {
+            put_spread(page, prefix, metric);
+            continue;
+        }
         const char *labels = metric->labels;
         put(page, "%s%s%s%s%s %" PRId64 "\n", prefix, info->name, labels[0] != '\0' ? "{" : "",
             labels, labels[0] != '\0' ? "}" : "", metric_value(metric));

@@ -1,4 +1,4 @@
-/* metric.h - counters and gauges: defined once, with a sentence; written by one
+/* metric.h - counters, gauges and histograms: defined once, with a sentence; written by one
  * thread, read by any.
  *
  * Who counts declares `static const struct metric_info` beside the code that
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum metric_kind { METRIC_COUNTER, METRIC_GAUGE };
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 struct metric_info {
     const char      *name; /* without prefix, Prometheus style: "scans_total"   */
@@ -34,6 +34,11 @@ void metric_close(struct metric *);
 void     metric_add(struct metric *, uint64_t count); /* thread: its one writer */
 void     metric_set(struct metric *, int64_t value);  /* thread: its one writer */
 int64_t  metric_value(const struct metric *);         /* thread: any            */
+
+/* Counts a duration in a METRIC_HISTOGRAM, whose name ends in "_seconds": bounds from 1 ms to
+ * 60 s.  A few loads and stores; metric_value is how many there were.
+ * thread: its one writer. */
+void     metric_observe(struct metric *, uint64_t ns);
 
 /* Writes all open series in Prometheus text format with `prefix` before each name
  * ("peakline_").  Returns the length needed, which may exceed `size` (like snprintf).

@@ -28,6 +28,9 @@ static const struct metric_info
                      "Batches that came back to the stage that emitted them.", METRIC_COUNTER},
     held_info = {"stage_holds_total",
                  "Times a stage left a batch at the head of its input.", METRIC_COUNTER},
+    seconds_info = {"batch_seconds",
+                    "From a stage's giving a batch on until it is back, so until what it caused "
+                    "is done; of source_kafka, the whole way.", METRIC_HISTOGRAM},
     blocked_info = {"stage_blocked_turns_total",
                     "Turns in which a stage could not go on, an output being full.",
                     METRIC_COUNTER};
@@ -73,6 +76,7 @@ void stage_open_metrics(struct stage *stage)
     stage->returned_total = metric_open(&returned_info, labels);
     stage->held_total = metric_open(&held_info, labels);
     stage->blocked_total = metric_open(&blocked_info, labels);
+    stage->batch_seconds = metric_open(&seconds_info, labels);
     CHECK(stage->blocked_total != NULL);
 }
 
@@ -109,6 +113,10 @@ static int take_returned(struct stage *stage)
         struct batch *batch = link_returned(stage->outputs[i]);
 
         for (; batch != NULL; batch = link_returned(stage->outputs[i])) {
+            uint64_t since_ns = batch->since_ns[batch->hops];
+
+            metric_observe(stage->batch_seconds,
+                           stage->now_ns > since_ns ? stage->now_ns - since_ns : 0);
             if (stage->type->on_return != NULL)
                 stage->type->on_return(stage, batch);
             else
@@ -263,6 +271,7 @@ int stage_turn(struct stage *stage, uint64_t now_ns)
     CHECK_MAGIC(stage, STAGE_MAGIC);
     if (stage->phase == PHASE_HALT)
         return -1;
+    stage->now_ns = now_ns;
     int work = take_returned(stage);
 
     if (stage->phase == PHASE_RUN && inputs_over(stage)) {
@@ -320,6 +329,8 @@ void stage_emit(struct stage *stage, uint32_t output, struct batch **batch)
     CHECK_MAGIC(stage, STAGE_MAGIC);
     CHECK(output < stage->outputs_count);
     CHECK(!stage->quiet); /* in on_return, on_blocked, or after on_drain returned 0 */
+    CHECK(batch != NULL && (*batch)->hops < BATCH_HOPS_MAX);
+    (*batch)->since_ns[(*batch)->hops] = stage->now_ns;
     link_push(stage->outputs[output], batch);
     stage->emitted++;
     metric_add(stage->emitted_total, 1);

@@ -57,6 +57,32 @@ static void prints_grouped(void **state)
     assert_int_equal(metric_print("peakline_", NULL, 0), length);
 }
 
+static void spreads_durations(void **state)
+{
+    static const struct metric_info way = {"way_seconds", "How long.", METRIC_HISTOGRAM};
+    static char                     text[8192];
+    struct metric                  *metric = metric_open(&way, "stage=\"a\"");
+
+    (void)state;
+    metric_observe(metric, 1000000);      /* on a bound: within it */
+    metric_observe(metric, 1000001);
+    metric_observe(metric, 70000000000u); /* beyond all */
+    assert_int_equal(metric_value(metric), 3);
+    (void)metric_print("p_", text, sizeof text);
+    assert_non_null(strstr(text, "# TYPE p_way_seconds histogram\n"
+                                 "p_way_seconds_bucket{stage=\"a\",le=\"0.001\"} 1\n"
+                                 "p_way_seconds_bucket{stage=\"a\",le=\"0.0025\"} 2\n"));
+    assert_non_null(strstr(text, "p_way_seconds_bucket{stage=\"a\",le=\"60\"} 2\n"
+                                 "p_way_seconds_bucket{stage=\"a\",le=\"+Inf\"} 3\n"
+                                 "p_way_seconds_sum{stage=\"a\"} 70.002000001\n"
+                                 "p_way_seconds_count{stage=\"a\"} 3\n"));
+    metric_close(metric);
+    assert_int_equal(metric_value(metric_open(&way, "stage=\"a\"")), 0);
+    (void)metric_print("p_", text, sizeof text);
+    assert_non_null(strstr(text, "p_way_seconds_count{stage=\"a\"} 0\n"));
+    metric_close(metric);
+}
+
 static void closes_and_opens_again(void **state)
 {
     char           text[1024];
@@ -127,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_labels_same_series),
         cmocka_unit_test(prints_grouped),
+        cmocka_unit_test(spreads_durations),
         cmocka_unit_test(closes_and_opens_again),
         cmocka_unit_test(threads_count_apart),
         cmocka_unit_test(many_series),

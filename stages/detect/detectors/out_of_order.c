@@ -19,7 +19,8 @@ static const struct { uint8_t cause, effect; } pairs[] = {
     {SCAN_UPLIFT, SCAN_LANDED},          {SCAN_RETURN_START, SCAN_RETURNED},
     {SCAN_EXPORT_IN, SCAN_EXPORT_OUT},   {SCAN_IMPORT_IN, SCAN_IMPORT_OUT},
 };
-enum { PAIRS = sizeof pairs / sizeof pairs[0], NEVER = UINT32_MAX };
+enum { PAIRS = sizeof pairs / sizeof pairs[0] };
+#define NEVER UINT32_MAX
 
 /* When a code was first seen, the scan that is about to be applied included. */
 static uint32_t first_s(const struct sighting *s, enum scan_code code)
