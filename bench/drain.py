@@ -4,6 +4,9 @@ A topic is filled beforehand.  Each run starts peakline with a fresh group and a
 and ends when the mark of every partition in Redis stands at the log's end: all outputs
 acknowledged, the last checkpoint written.
 
+The first run does not count: a broker that was just started compiles its own code for
+seconds, which one that serves does not.
+
 scans_per_s counts from the first mark (the first partition is claimed) to that end;
 from_start from the start of the process.  CPU is that of the whole process from its start,
 all threads.  rss_bytes_per_parcel is peakline's resident memory at the end, all of it, over
@@ -74,6 +77,9 @@ def measure(arguments, say):
     machine, results = rig.machine(), []
     with rig.Rig(arguments.keep, say) as bench:
         filled = bench.fill(arguments.peakload, arguments.scans, arguments.parcels, arguments.seed)
+        for number in range(arguments.warmups):
+            say("a run that does not count: a broker just started compiles itself for seconds")
+            run_once(bench, arguments, filled, f"warm-{int(time.time())}-{number}")
         rig.print_row(say, COLUMNS, [title for title, _, _ in COLUMNS])
         for number in range(1, arguments.runs + 1):
             result = run_once(bench, arguments, filled, f"drain-{int(time.time())}-{number}")
@@ -99,6 +105,8 @@ def main(words):
     parser.add_argument("--scans", type=int, default=3_000_000, metavar="N")
     parser.add_argument("--parcels", type=int, default=250_000, metavar="N")
     parser.add_argument("--runs", type=int, default=3, metavar="R")
+    parser.add_argument("--warmups", type=int, default=1, metavar="W",
+                        help="runs before them that do not count, for the broker's compiler")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--timeout", type=float, default=300, metavar="S",
                         help="of one run, in seconds")
