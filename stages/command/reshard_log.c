@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pipeline/check.h"
 #include "pipeline/config.h"
@@ -151,11 +152,19 @@ int reshard_log_members(struct reshard_log *log)
 
 int reshard_log_ends(struct reshard_log *log, uint32_t partition, int64_t *low, int64_t *high)
 {
-    rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
-        log->consumer, log->topic, (int32_t)partition, low, high, WAIT_MS);
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
 
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
-        return 0;
+    /* One that was just added has no leader yet, or not where the client knows. */
+    for (int turn = 0; turn < WAIT_MS / TURN_MS; turn++) {
+        error = rd_kafka_query_watermark_offsets(log->consumer, log->topic, (int32_t)partition,
+                                                 low, high, WAIT_MS);
+        if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return 0;
+        if (error != RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION
+            && error != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE)
+            break;
+        (void)usleep(TURN_MS * 1000);
+    }
     return error_set("partition %" PRIu32 " of %s: %s", partition, log->topic,
                      rd_kafka_err2str(error));
 }
