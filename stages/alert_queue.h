@@ -21,7 +21,7 @@
 struct alert_change {
     struct alert alert;
     struct trace *trace;      /* headers of the causing scan, the queue's; nearly always NULL    */
-    int64_t  offset;          /* of the causing scan; -1 = the clock caused it                */
+    int64_t  offset;          /* of the causing scan; -1 = one that waits, and names no scan  */
     uint64_t cut;             /* ordinal of the cut that holds it                            */
     uint16_t life;            /* it belongs to: the parcel may be in a later one by then      */
     bool     sent;            /* told at once: only the index waits for it                    */

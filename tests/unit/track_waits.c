@@ -140,11 +140,52 @@ static void pulses_give_way(void **state)
     assert_int_equal(gate.marks[1].mark.clock_ms, (T0 + 30LL * HOURS) * 1000);
 }
 
+static int setup_catch_up(void **state)
+{
+    static const char *const settings[] = {"catch_up.records=100", "catch_up.age=10s",
+                                           "catch_up.interval=5s", NULL};
+
+    (void)state;
+    bench_open(settings);
+    bench.wall_ms = (T0 + HOURS) * 1000LL;
+    run_from(0);
+    pass_ms(5000);
+    return 0;
+}
+
+/* So long after the last cut comes the one that holds this scan. */
+static uint32_t seconds_to_cut(int64_t high, uint32_t at_s)
+{
+    uint32_t seconds = 0;
+
+    begin(1, PASSAGE_PULSE)->high = high;
+    emit();
+    one_scan("YT1", "PICKUP", "HGH", at_s);
+    while (gate.marks[1].mark.offset < bench.offset[1] && seconds < 10) {
+        pass_ms(1000);
+        seconds++;
+    }
+    return seconds;
+}
+
+/* A partition that catches up writes less often; not one that is nearly through, nor one whose
+ * scans are of now, however many are left. */
+static void catching_up(void **state)
+{
+    (void)state;
+    (void)seconds_to_cut(1000, T0);
+    assert_int_equal(seconds_to_cut(1000, T0 + 1), 5);
+    assert_int_equal(seconds_to_cut(100, T0 + 2), 1);
+    assert_int_equal(seconds_to_cut(1000, T0 + 3), 5);
+    assert_int_equal(seconds_to_cut(1000, T0 + HOURS - 5), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(full), TEST(dead_letters), TEST(dead_letters_and_full), TEST(pulses_pass),
         TEST(pulses_give_way),
+        cmocka_unit_test_setup_teardown(catching_up, setup_catch_up, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
