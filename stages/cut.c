@@ -307,7 +307,8 @@ static bool is_last(const struct parcel *parcel, const struct alert *alert)
 {
     for (uint32_t i = 0; i < parcel->alerts_count; i++)
         if (parcel->alerts[i].id == alert->id)
-            return parcel->alerts[i].sequence == alert->sequence;
+            return parcel->alerts[i].sequence == alert->sequence
+                && parcel->alerts[i].state == alert->state;
     return alert->state == ALERT_RESOLVED;
 }
 

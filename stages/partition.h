@@ -25,7 +25,7 @@
 #include "stages/outlet/request.h"
 
 enum { TRACK_TO_KAFKA = 0, TRACK_TO_REDIS = 1, TRACK_BURST = 8, WAITING_MAX = 32,
-       DUE_MAX = 16, ALERTS_WAITING_MAX = 65536 /* changes, before a scan has to wait */ };
+       DUE_MAX = 16 };
 
 struct eta_queue;
 struct table;

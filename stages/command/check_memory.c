@@ -15,6 +15,7 @@
 #include "stages/command/check.h"
 #include "stages/command/print.h"
 #include "stages/eta/model_store.h"
+#include "stages/alert_queue.h"
 #include "stages/eta_queue.h"
 #include "stages/intake/intake.h"
 #include "stages/intake/passage.h"
@@ -112,7 +113,7 @@ static int64_t parcel_bytes(void)
 
 /* What is taken whether there is a parcel or not. */
 struct costs {
-    int64_t parcel, fetched, batches, models, etas, cuts, fixed, limit;
+    int64_t parcel, fetched, batches, models, etas, alerts, cuts, fixed, limit;
 };
 
 static struct costs reckon(const struct config *config, int64_t partitions)
@@ -126,7 +127,9 @@ static struct costs reckon(const struct config *config, int64_t partitions)
     c.cuts = config_integer(config, "checkpoint.records_max") * (c.parcel + CUT_OVERHEAD);
     if (config_integer(config, "catch_up.records") > 0)
         c.etas = (int64_t)eta_queue_bytes() * partitions;
-    c.fixed = PROGRAM + c.fetched + c.batches + DECODE_SCRATCH + c.models + c.etas + c.cuts;
+    c.alerts = 2 * ALERTS_WAITING_MAX * (int64_t)sizeof(struct alert_change) * partitions;
+    c.fixed = PROGRAM + c.fetched + c.batches + DECODE_SCRATCH + c.models + c.etas + c.alerts
+            + c.cuts;
     c.limit = c.limit > 0 ? c.limit : env_memory_bytes_max();
     return c;
 }
@@ -158,6 +161,7 @@ void check_memory(struct report *r, const struct config *config, int64_t partiti
                 "taken only as far as scans are written with \\u escapes");
     report_cost(r, "learned models", c.models, "model.cells_max of every partition");
     report_cost(r, "waiting estimates", c.etas, "catch_up.records, every partition");
+    report_cost(r, "waiting alerts", c.alerts, "every partition, when Kafka is slow");
     report_cost(r, "one checkpoint", c.cuts,
                 "checkpoint.records_max; each partition may have one on its way");
     if (c.fixed > c.limit) {

@@ -55,11 +55,9 @@ int main(int argc, char **argv)
 {
     int code = run(argc, argv);
 
-#ifndef CANARY_unheard
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0) {
         perror("peakline: standard output");
         return EX_IOERR;
     }
-#endif
     return code;
 }
