@@ -16,6 +16,7 @@ import statistics
 import time
 
 import rig
+import secure
 
 POLL_S = 0.05
 COLUMNS = (("run", "", "{}"), ("scans/s", "scans_per_s", "{:,.0f}"),
@@ -47,12 +48,14 @@ def run_once(bench, arguments, filled, group):
     others = {"kafka": bench.kafka_process, "redis": bench.redis_process}
     before = {name: process.cpu_ns() for name, process in others.items()}
     begun = time.monotonic()
-    peakline = bench.start_peakline(arguments, group)
+    instances = [bench.start_peakline(arguments, group) for _ in range(arguments.instances)]
     first, end, records = wait_for_end(bench, group, filled["ends"], arguments.timeout)
-    rss = peakline.memory("VmRSS")
+    rss = sum(one.memory("VmRSS") for one in instances)
     result = {"scans_per_s": scans / (end - first), "from_start": scans / (end - begun),
-              "seconds": end - begun, "cpu_ns_peakline": peakline.cpu_ns() / scans,
-              "rss_mb": rss / 1e6, "rss_peak_mb": peakline.memory("VmHWM") / 1e6,
+              "seconds": end - begun,
+              "cpu_ns_peakline": sum(one.cpu_ns() for one in instances) / scans,
+              "rss_mb": rss / 1e6,
+              "rss_peak_mb": sum(one.memory("VmHWM") for one in instances) / 1e6,
               "rss_bytes_per_parcel": rss / filled["parcels"], "records": records,
               "redis_bytes": redis_bytes(bench)}
     for name, process in others.items():
@@ -75,7 +78,7 @@ def medians(results):
 def measure(arguments, say):
     rig.need(arguments.peakline, arguments.peakload)
     machine, results = rig.machine(), []
-    with rig.Rig(arguments.keep, say) as bench:
+    with (secure.SecureRig if arguments.secure else rig.Rig)(arguments.keep, say) as bench:
         filled = bench.fill(arguments.peakload, arguments.scans, arguments.parcels, arguments.seed)
         for number in range(arguments.warmups):
             say("a run that does not count: a broker just started compiles itself for seconds")
@@ -95,7 +98,8 @@ def measure(arguments, say):
         "scans_per_s", "cpu_ns_peakline", "cpu_ns_kafka", "cpu_ns_redis",
         "rss_bytes_per_parcel")}}
     rig.record("drain", summary, {"machine": machine, "filled": filled, "runs": results,
-                                  "settings": arguments.set, "workers": arguments.workers})
+                                  "settings": arguments.set, "workers": arguments.workers,
+                                  "instances": arguments.instances, "secure": arguments.secure})
     if any(result["exit"] != 0 for result in results):
         raise rig.BenchError("peakline did not end cleanly")
 
@@ -104,6 +108,9 @@ def main(words):
     parser = rig.options("drain", __doc__)
     parser.add_argument("--scans", type=int, default=3_000_000, metavar="N")
     parser.add_argument("--parcels", type=int, default=250_000, metavar="N")
+    parser.add_argument("--instances", type=int, default=1, metavar="I")
+    parser.add_argument("--secure", action="store_true",
+                        help="by TLS and SCRAM, as least-privileged users of Kafka and Redis")
     parser.add_argument("--runs", type=int, default=3, metavar="R")
     parser.add_argument("--warmups", type=int, default=1, metavar="W",
                         help="runs before them that do not count, for the broker's compiler")

@@ -105,7 +105,7 @@ class Rig:
         self.keep = keep is not None
         self.kafka = kafka
         self.dir = pathlib.Path(keep or tempfile.mkdtemp(prefix="peakline-bench-"))
-        self.peakline = None
+        self.peaklines = []     # the instances that run
         self.redis = None
 
     def __enter__(self):
@@ -193,17 +193,17 @@ class Rig:
         if arguments.workers:
             settings.append(f"runners.workers={arguments.workers}")
         words = [word for setting in settings for word in ("--set", setting)]
-        self.log = self.dir / "peakline.log"
+        self.log = self.dir / f"peakline{len(self.peaklines) or ''}.log"
         with self.log.open("wb") as log:
-            self.peakline = subprocess.Popen([arguments.peakline, "run", *words], stdout=log,
-                                             stderr=log, start_new_session=True)
-        return Process(self.peakline.pid)
+            self.peaklines.append(subprocess.Popen([arguments.peakline, "run", *words], stdout=log,
+                                                   stderr=log, start_new_session=True))
+        return Process(self.peaklines[-1].pid)
 
     def check_peakline(self):
-        if self.peakline.poll() is not None:
-            code, self.peakline = self.peakline.returncode, None
-            tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
-            raise BenchError(f"peakline ended with {code}:\n{tail}")
+        for one in self.peaklines:
+            if one.poll() is not None:
+                tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+                raise BenchError(f"peakline ended with {one.returncode}:\n{tail}")
 
     def kill_peakline(self):
         self.peakline.kill()
@@ -211,11 +211,14 @@ class Rig:
         self.peakline = None
 
     def stop_peakline(self):
-        """Its exit code; -9 where it had to be killed.  None: it did not run."""
-        if self.peakline is None:
-            return None
-        process, self.peakline = self.peakline, None
-        process.terminate()
+        """The worst exit code; -9 where one had to be killed.  None: none ran."""
+        running, self.peaklines = self.peaklines, []
+        for process in running:
+            process.terminate()
+        return max((self._end(process) for process in running), key=abs, default=None)
+
+    @staticmethod
+    def _end(process):
         try:
             return process.wait(40)
         except subprocess.TimeoutExpired:

@@ -108,6 +108,8 @@ static const struct config_row product_rows[] = {
      "bearer token wanted beyond loopback for /partitions and /v1", true, true},
     {"control.socket", CONFIG_TEXT, "", 0, 0, NULL,
      "Unix socket of `peakline reload` and `peakline drain`; empty = none", true, false},
+    {"debug.core_dumps", CONFIG_BOOL, "false", 0, 0, NULL,
+     "write a core when it crashes: it holds passwords and parcels", false, false},
     {"log.level", CONFIG_CHOICE, "info", 0, 0, "debug|info|warning|error",
      "least important lines that are printed", false, false},
     {"log.form", CONFIG_CHOICE, "auto", 0, 0, "auto|text|json",
@@ -132,7 +134,7 @@ uint64_t settings_hash(const struct config *config)
     /* How the work is done, not what it says: a change here keeps suppression. */
     static const char *const except[] = {
         "kafka.brokers", "kafka.instance", "kafka.buffer", "kafka.accept_gap", "rdkafka", "redis",
-        "checkpoint", "progress", "etas", "runners", "memory", "http", "control", "log",
+        "checkpoint", "progress", "etas", "runners", "memory", "http", "control", "debug", "log",
         NULL};
 
     return config_hash(config, except);

@@ -1,6 +1,7 @@
 /* run.c - `peakline run`: the pipeline, until it is told to stop. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 
 #include "pipeline/config.h"
@@ -52,6 +53,8 @@ static int run(int argc, char **argv)
     }
     log_open(level_of(config_text(config, "log.level")),
              form_of(config_text(config, "log.form")));
+    if (config_bool(config, "debug.core_dumps"))
+        (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     instance_signals();
     reload_start(&line, config);
     code = instance_run(config) == 0 ? 0 : command_failed(&command_run, EX_UNAVAILABLE);

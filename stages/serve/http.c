@@ -16,6 +16,7 @@
 #include <microhttpd.h>
 
 #include "pipeline/check.h"
+#include "pipeline/clock.h"
 #include "pipeline/config.h"
 #include "pipeline/error.h"
 #include "pipeline/log.h"
@@ -23,20 +24,32 @@
 #include "stages/serve/api.h"
 
 enum {
-    CONNECTIONS_MAX = 64, REQUEST_BYTES_MAX = 16 * 1024, UPLOAD_BYTES_MAX = 64 * 1024,
+    CONNECTIONS_MAX = 64,
+    GUESTS_MAX = CONNECTIONS_MAX + 64, /* those that are being shown out counted */
+    REQUEST_BYTES_MAX = 16 * 1024, UPLOAD_BYTES_MAX = 64 * 1024,
     TIMEOUT_S = 10, LIMIT_DEFAULT = 100, HOST_SIZE = 256
 };
 
 static const struct metric_info info_requests = {
     "http_requests_total", "Answers over HTTP by status class.", METRIC_COUNTER};
 
+/* An open connection. */
+struct guest {
+    struct MHD_Connection *connection;
+    int                    fd;
+    uint64_t               since_ns;
+};
+
 struct http {
     struct MHD_Daemon *daemon;
     struct view       *view;
     struct serve_hooks hooks;
     const char        *token;
+    bool               beyond;     /* listens beyond loopback: a token is wanted */
     uint16_t           port;
     struct metric     *answers[6]; /* by hundreds of the status */
+    struct guest       guests[GUESTS_MAX];
+    uint32_t           guests_count;
 };
 
 /* What the library remembers of a request between its calls. */
@@ -46,20 +59,16 @@ struct visit {
 
 /* ── Who may ask ──────────────────────────────────────────────────────────── */
 
-static bool is_loopback(const struct sockaddr *peer)
+static bool is_loopback(const struct sockaddr *address)
 {
-    if (peer->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)peer;
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
 
         return ntohl(in->sin_addr.s_addr) >> 24 == 127;
     }
-    if (peer->sa_family == AF_INET6) {
-        const struct in6_addr *in6 = &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
 
-        return IN6_IS_ADDR_LOOPBACK(in6)
-               || (IN6_IS_ADDR_V4MAPPED(in6) && in6->s6_addr[12] == 127);
-    }
-    return false;
+    return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
 }
 
 /* Takes as long wherever they differ: a wrong token says nothing of the right one. */
@@ -75,14 +84,13 @@ static bool same_token(const char *given, const char *token)
     return differs == 0;
 }
 
+/* Not by where a question comes from: a proxy on this machine asks for others. */
 static bool may_ask(const struct http *http, struct MHD_Connection *connection)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     const char *given = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
                                                     MHD_HTTP_HEADER_AUTHORIZATION);
 
-    if (info != NULL && is_loopback(info->client_addr))
+    if (!http->beyond)
         return true;
     return http->token[0] != '\0' && given != NULL && strncmp(given, "Bearer ", 7) == 0
            && same_token(given + 7, http->token);
@@ -236,6 +244,53 @@ static void on_end(void *self, struct MHD_Connection *connection, void **memory,
     *memory = NULL;
 }
 
+/* ── How many at once ─────────────────────────────────────────────────────── */
+
+/* Whoever has been here longest has had time enough: a client that says a byte a minute, a
+ * thousand times, keeps nobody out. */
+static void show_out(struct http *http)
+{
+    struct guest *oldest = &http->guests[0];
+
+    for (uint32_t i = 1; i < http->guests_count; i++)
+        if (http->guests[i].since_ns < oldest->since_ns)
+            oldest = &http->guests[i];
+    (void)shutdown(oldest->fd, SHUT_RDWR); /* the library closes it then */
+    oldest->since_ns = UINT64_MAX;
+}
+
+static void guest_in(struct http *http, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+    if (info == NULL || http->guests_count == GUESTS_MAX)
+        return; /* within the library's own limit it has room */
+    if (http->guests_count >= CONNECTIONS_MAX)
+        show_out(http);
+    http->guests[http->guests_count++] = (struct guest) {
+        .connection = connection, .fd = info->connect_fd, .since_ns = clock_monotonic_ns()};
+}
+
+static void guest_out(struct http *http, const struct MHD_Connection *connection)
+{
+    for (uint32_t i = 0; i < http->guests_count; i++)
+        if (http->guests[i].connection == connection) {
+            http->guests[i] = http->guests[--http->guests_count];
+            return;
+        }
+}
+
+static void on_connection(void *self, struct MHD_Connection *connection, void **memory,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    (void)memory;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+        guest_in(self, connection);
+    else
+        guest_out(self, connection);
+}
+
 /* ── Start and stop ───────────────────────────────────────────────────────── */
 
 __attribute__((format(printf, 2, 0)))
@@ -306,7 +361,8 @@ static struct MHD_Daemon *listen_at(struct http *http, const struct addrinfo *ad
     return MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_SOCK_ADDR, address->ai_addr, MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned int)GUESTS_MAX,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)TIMEOUT_S,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES_MAX, MHD_OPTION_END);
 }
@@ -334,6 +390,7 @@ struct http *http_start(const struct config *config, const struct serve_hooks *h
     CHECK(http != NULL);
     http->hooks = *hooks;
     http->token = config_text(config, "http.token");
+    http->beyond = !is_loopback(address->ai_addr);
     http->view = view_open(config);
     open_metrics(http);
     if (http->view != NULL)

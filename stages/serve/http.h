@@ -5,8 +5,8 @@
  *   /v1/parcels/{number}                one parcel: its timeline, alerts and ETA
  *   /v1/alerts?type=&severity=&facility=&owner=&parcel=&limit=
  *
- * The last three want "Authorization: Bearer TOKEN" when http.token is set and the caller
- * is not on this machine; beyond loopback without a token they are closed.  Errors are
+ * The last three want "Authorization: Bearer TOKEN" unless the server listens at loopback
+ * alone; elsewhere without http.token they are closed.  Errors are
  * problem texts (RFC 9457).  /v1 is answered from Redis, for the whole cluster.
  */
 #ifndef STAGES_SERVE_HTTP_H

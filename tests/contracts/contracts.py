@@ -19,6 +19,7 @@ VALUES = {"alerts": "alert", "etas": "eta", "progress": "progress"}
 HEADERS = {"alerts": "alert-headers", "etas": "eta-headers", "dead_letters": "dead-letter-headers"}
 PASSWORD = "a-password"
 
+import bridged                  # noqa: E402  pylint: disable=wrong-import-position
 import tally                    # noqa: E402  pylint: disable=wrong-import-position
 from tally import check         # noqa: E402  pylint: disable=wrong-import-position
 
@@ -254,7 +255,27 @@ def asyncapi(_):
         check(parse(file).returncode != 0, "a broken document passes")
 
 
+def incidents_in_c(run):
+    """the same subscriber in C says the same"""
+    program = os.path.join(run.folder, "incidents")
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "rdkafka", "jansson"],
+                           capture_output=True, text=True, check=True).stdout.split()
+    subprocess.run(["cc", "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", program,
+                    os.path.join(ROOT, "deploy/examples/incidents.c"), *flags], check=True)
+    words = [run.it.broker.address, run.topics["alerts"], run.topics["progress"]]
+    said = [subprocess.run([*command, *words], capture_output=True, text=True, timeout=60,
+                           check=True).stdout.splitlines()
+            for command in ([program], [sys.executable,
+                                        os.path.join(ROOT, "deploy/examples/incidents.py")])]
+    check(len(said[0]) > 50 and sorted(said[0]) == sorted(said[1]),
+          f"C: {said[0][-1:]}, Python: {said[1][-1:]}")
+    done = subprocess.run([program, run.it.broker.address, "no-such-topic"], capture_output=True,
+                          text=True, timeout=60, check=False)
+    check(done.returncode == 1 and "progress" in done.stderr, done.stderr)
+
+
 TESTS = {"messages": messages, "traces": traces, "planted": planted, "incidents": incidents_fold,
+         "incidents-c": incidents_in_c, "bridge": bridged.bridge,
          "library": library, "users": users, "asyncapi": asyncapi}
 
 

@@ -36,6 +36,11 @@ class Place:
         self.it = stand.Stand(self.broker, os.path.join(self.folder, "secured"), "secured")
         self.topics = self.it.outputs(GROUP)
         self.it.redis_users(GROUP, self.password)
+        self.planted = {"password": self.password,
+                        **{name: f"planted-{name}-4711" for name in ("token", "sentinel")}}
+        for name, value in self.planted.items():
+            with open(os.path.join(self.tls, name), "w", encoding="utf-8") as out:
+                out.write(value + "\n")
         self.grant()
 
     def close(self):
@@ -60,6 +65,10 @@ class Place:
             capture_output=True, text=True, timeout=180, check=False)
         check(done.returncode == 0, done.stderr[-500:])
 
+    def secret(self, name):
+        """As a setting names it."""
+        return "${file:" + os.path.join(self.tls, name) + "}"
+
     # What librdkafka is told, in its own words.
 
     def sasl(self, user="peakline"):
@@ -76,7 +85,7 @@ class Place:
 
     def settings(self, client):
         """The same as Peakline's settings, its secrets by file; and Redis' user."""
-        secret = "${file:" + os.path.join(self.tls, "password") + "}"
+        secret = self.secret("password")
         rest = {f"rdkafka.{name}": value for name, value in client.items()
                 if name != "bootstrap.servers"}
         if "sasl.password" in client:

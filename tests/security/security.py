@@ -9,14 +9,21 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [os.path.join(ROOT, "tests/system"), HERE]
 
-import mistakes     # noqa: E402  pylint: disable=wrong-import-position
-import secured      # noqa: E402  pylint: disable=wrong-import-position
-import tally        # noqa: E402  pylint: disable=wrong-import-position
+# pylint: disable=wrong-import-position
+import doors        # noqa: E402
+import hostile      # noqa: E402
+import keeping      # noqa: E402
+import mistakes     # noqa: E402
+import sbom         # noqa: E402
+import secured      # noqa: E402
+import tally        # noqa: E402
 
 TESTS = {"mistakes": mistakes.offline, "unreachable": mistakes.connected,
          "scram": secured.scram, "certificate": secured.certificate,
-         "forbidden": secured.forbidden}
+         "forbidden": secured.forbidden, "doors": doors.doors, "control": doors.control,
+         "secrets": keeping.secrets, "cores": keeping.cores, "hostile": hostile.hostile,
+         "sbom": sbom.sbom}
 
 if __name__ == "__main__":
     sys.exit(tally.main("security", TESTS, sys.argv[1:], lambda folder: secured.Place(folder),
-                        bare=("mistakes",)))
+                        bare=("mistakes", "sbom")))

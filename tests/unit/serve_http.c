@@ -419,10 +419,36 @@ static void who_may_ask(void **state)
     }
     assert_int_equal(ask_from_afar(own, "/v1/parcels/P1", "Authorization: Bearer secret\r\n"),
                      200);
-    assert_int_equal(get("/v1/parcels/P1"), 200); /* from loopback */
+    assert_int_equal(get("/v1/parcels/P1"), 401); /* from loopback: a proxy may ask there */
     (void)end(state);
     start(":0", ""); /* without a token nobody from afar */
     assert_int_equal(ask_from_afar(own, "/partitions", "Authorization: Bearer \r\n"), 401);
+}
+
+/* Hundreds who connect and say little keep nobody out. */
+static void slow_clients(void **state)
+{
+    enum { CLIENTS = 300 };
+    static int         slow[CLIENTS];
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(http_port(http)),
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+
+    (void)state;
+    for (int i = 0; i < CLIENTS; i++) {
+        slow[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(slow[i], (struct sockaddr *)&address, sizeof address), 0);
+        (void)send(slow[i], "GET /live HT", 12, MSG_NOSIGNAL);
+        if (i % 50 == 49)
+            assert_int_equal(get("/live"), 200);
+    }
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < CLIENTS; i++)
+            (void)send(slow[i], "T", 1, MSG_NOSIGNAL);
+        assert_int_equal(get("/live"), 200);
+        assert_int_equal(get("/partitions"), 200);
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        assert_int_equal(close(slow[i]), 0);
 }
 
 static void starting(void **state)
@@ -456,7 +482,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SERVED(health), SERVED(the_instance), SERVED(not_here), SERVED(limits), SERVED(a_parcel),
-        SERVED(the_alerts), SERVED(without_redis), SERVED(who_may_ask), SERVED(starting)};
+        SERVED(the_alerts), SERVED(without_redis), SERVED(who_may_ask),
+        SERVED(slow_clients), SERVED(starting)};
 
     if (!server_begin())
         return 0;
