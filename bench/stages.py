@@ -50,7 +50,8 @@ def run_stages(bench, arguments, messages, number, tool=(), settings=()):
     bench.redis.commands([("FLUSHALL",)])
     done = subprocess.run(
         [*tool, arguments.stages, str(messages), f"kafka.group=stages-{number}",
-         f"redis.address=unix:{bench.env['REDIS_SOCKET']}", "http.listen=off", *settings,
+         f"redis.address=unix:{bench.env['REDIS_SOCKET']}", "http.listen=off",
+         "runners.workers=1", *settings,
          *arguments.set], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise rig.BenchError(f"{arguments.stages} ended with {done.returncode}: "

@@ -18,7 +18,7 @@
 #include "stages/parcel/parcel.h"
 
 /* So many wait in a partition before a scan has to; the list may be twice as long. */
-enum { ALERTS_WAITING_MAX = 16384 };
+enum { ALERTS_WAITING_MAX = 32768 };
 
 /* One change, apart from its parcel, which may move on meanwhile. */
 struct alert_change {

@@ -385,7 +385,7 @@ bool cut_full(const struct track *t, const struct partition *p)
 {
     return table_dirty_count(p->table) >= t->records_max ||
            p->index_commands >= t->records_max ||   /* what expires is no dirty record */
-           unindexed(p) >= ALERTS_WAITING_MAX / 4 ||
+           unindexed(p) >= ALERTS_WAITING_MAX / 2 ||
            table_dirty_bytes(p->table) + p->index.used >= CUT_BYTES_MAX;
 }
 

@@ -95,7 +95,7 @@ static const struct config_row product_rows[] = {
      "CSV of promises from PICKUP: origin,destination,service,hours,working", true, false},
     {"reference.calendars", CONFIG_TEXT, "", 0, 0, NULL,
      "CSV of days that are not worked, by country: country,day,kind", true, false},
-    {"runners.workers", CONFIG_INTEGER, "1", 1, 16, NULL,
+    {"runners.workers", CONFIG_INTEGER, "2", 1, 16, NULL,
      "threads that own partitions", false, false},
     {"runners.fused", CONFIG_BOOL, "false", 0, 0, NULL, "everything on one thread", false, false},
     {"runners.drain_max", CONFIG_DURATION, "30s", 1000, 600000, NULL,

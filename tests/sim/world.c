@@ -111,6 +111,7 @@ static void config_make(bool idle_advance, bool undisturbed)
             complain(SOUND, "configuration: %s", error_text());
     config_set(config, idle_advance ? "clock.idle_advance=true" : "clock.idle_advance=false");
     config_set(config, undisturbed ? "catch_up.records=0" : "catch_up.records=20");
+    config_set(config, "runners.workers=1");   /* a second one is stepped in turn, too */
     config_set(config, "catch_up.age=0ms");
     if (config_finish(config) != 0)
         complain(SOUND, "configuration: %s", error_text());
