@@ -37,7 +37,7 @@ struct sighting {
     const struct model      *model;     /* dwell and remaining time, learned                 */
     const struct names      *names;     /* the partition's dictionary                        */
     const struct reference  *reference; /* facilities, routes; never NULL, may be empty       */
-    const int64_t           *thresholds; /* of this detector and this parcel's service         */
+    const int64_t           *thresholds; /* of its service, in the order of its struct     */
     name_id                  here, next; /* of the scan, NAME_NONE = not given                 */
     uint32_t                 at_s;      /* event time of the scan, or the deadline that fired */
     uint32_t                 clock_s;   /* partition clock                                   */
@@ -55,7 +55,7 @@ enum detector_needs {
  * alert is open). */
 enum detector_traits {
     TRAIT_NONE = 0,
-    TRAIT_WEIGHT = 1, /* a weight, measured or declared                                     */
+    TRAIT_WEIGHT = 1, /* a weight, measured or declared: scan.flags says which              */
     TRAIT_AHEAD  = 2, /* an event time after Kafka's timestamp                               */
     TRAIT_MOVED  = 4, /* another place than where the parcel was, or a device's position      */
     TRAITS = 8
@@ -75,7 +75,7 @@ struct detector {
     const char *type;    /* kebab-case, stable for ever: part of every alert's id */
     const char *summary; /* one line, for `peakline detectors` and the docs       */
     const char *action;  /* kebab-case: "send-on", "search", "submit-documents" … */
-    const char *unit;    /* of value and threshold: "s", "attempts", ""           */
+    const char *unit;    /* of value and threshold: "s", "g", "attempts", ""      */
     uint8_t     needs;   /* enum detector_needs                                   */
     uint8_t     owner;   /* enum alert_owner: whose work it is                    */
     uint8_t     traits;  /* enum detector_traits: one, or none                     */
