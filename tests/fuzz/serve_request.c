@@ -65,8 +65,9 @@ static uint16_t port(void)
     return http_port(http);
 }
 
-/* Each from another address of this machine: the ports of one are used up within seconds. */
-static int open_socket(void)
+/* Each from another address of this machine: the ports of one are used up within seconds, and
+ * a run before this one may have left some that are not free yet: -1, the next one then. */
+static int try_socket(void)
 {
     static uint32_t    number;
     struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
@@ -76,22 +77,36 @@ static int open_socket(void)
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     to.sin_port = htons(port());
     CHECK(s >= 0 && bind(s, (const struct sockaddr *)&from, sizeof from) == 0);
-    CHECK(connect(s, (const struct sockaddr *)&to, sizeof to) == 0);
+    if (connect(s, (const struct sockaddr *)&to, sizeof to) == 0)
+        return s;
+    close(s);
+    return -1;
+}
+
+static int open_socket(void)
+{
+    int s = -1;
+
+    for (int i = 0; s < 0 && i < 1000; i++)
+        s = try_socket();
+    CHECK(s >= 0);
     return s;
 }
 
-/* The answer's length; it is closed by us or by the server.  The end of what we say comes a
+/* The answer's length; it is closed by us or by the server.  The end of what we `end` comes a
  * moment after the rest: the library, which has just read all there was, overlooks one that comes
  * with it, and half a request would be waited for until our patience ends. */
-static size_t say(const void *bytes, size_t length, char *answer)
+static size_t say(const void *bytes, size_t length, bool end, char *answer)
 {
     int           s = open_socket();
     struct pollfd look = {.fd = s, .events = POLLIN};
     size_t        used = 0;
 
     (void)send(s, bytes, length, MSG_NOSIGNAL);
-    (void)poll(&look, 1, PAUSE_MS);
-    (void)shutdown(s, SHUT_WR);
+    if (end) {
+        (void)poll(&look, 1, PAUSE_MS);
+        (void)shutdown(s, SHUT_WR);
+    }
     while (used < ANSWER_MAX && poll(&look, 1, PATIENCE_MS) == 1) {
         ssize_t got = recv(s, answer + used, ANSWER_MAX - used, 0);
 
@@ -103,14 +118,26 @@ static size_t say(const void *bytes, size_t length, char *answer)
     return used;
 }
 
+/* Asked again: a machine that others use too may be slower than our patience now and then. */
+static bool is_alive(char *answer)
+{
+    static const char plain[] = "GET /live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+    for (int i = 0; i < 5; i++) {
+        size_t length = say(plain, sizeof plain - 1, false, answer);
+
+        if (length > 12 && memcmp(answer, "HTTP/1.1 200", 12) == 0)
+            return true;
+    }
+    return false;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char answer[ANSWER_MAX];
-    static const char plain[] = "GET /live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    size_t length = say(data, size, answer);
+    size_t length = say(data, size, true, answer);
 
     CHECK(length < 5 || memcmp(answer, "HTTP/", 5) == 0);
-    length = say(plain, sizeof plain - 1, answer);
-    CHECK(length > 12 && memcmp(answer, "HTTP/1.1 200", 12) == 0);
+    CHECK(is_alive(answer));
     return 0;
 }
