@@ -44,6 +44,12 @@ def options(name, description):
     return parser
 
 
+def traffic(scans, parcels, seed, alive=0):
+    """peakload's options; by default a fifth is under way, as in a network that has run a while."""
+    return ["--scans", str(scans), "--parcels", str(parcels), "--seed", str(seed),
+            "--alive", str(alive or max(1000, parcels // 5))]
+
+
 class Process:
     """CPU and memory of a running process, all its threads, from /proc."""
 
@@ -171,8 +177,7 @@ class Rig:
         self.say(f"filling topic {TOPIC} with {scans:,} scans of {parcels:,} parcels")
         done = subprocess.run(
             [peakload, "generate", "--brokers", self.brokers, "--topic", TOPIC, "--json",
-             "--quiet", "--scans", str(scans), "--parcels", str(parcels), "--seed", str(seed),
-             "--alive", str(alive or max(1000, parcels // 5))],
+             "--quiet", *traffic(scans, parcels, seed, alive)],
             stdout=subprocess.PIPE, text=True)
         if done.returncode != 0:
             raise BenchError(f"peakload ended with {done.returncode}")

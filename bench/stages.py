@@ -20,13 +20,14 @@ import rig
 
 SLOW = ("checkpoint.interval=60s", "catch_up.interval=60s")
 # Callbacks, as callgrind names them: file and function.
-CALLBACKS = {"source_kafka": ("source_kafka.c:source_on_tick",), "decode": ("decode.c:on_batch",),
+CALLBACKS = {"source_kafka": ("source_kafka.c:on_tick", "source_kafka.c:on_return"),
+             "decode": ("decode.c:on_batch",),
              "track": ("track.c:track_on_batch", "track.c:track_on_tick",
                        "track.c:track_on_return"),
              "checkpoint": ("checkpoint.c:checkpoint_on_batch", "checkpoint.c:checkpoint_on_tick",
                             "checkpoint.c:checkpoint_on_return"),
              "store_redis": ("store_redis.c:store_on_batch", "store_redis.c:store_on_tick"),
-             "sink_kafka": ("sink_kafka.c:sink_on_batch", "sink_kafka.c:sink_on_tick"),
+             "sink_kafka": ("sink_kafka.c:on_batch", "sink_kafka.c:on_tick"),
              "all": ("stage.c:stage_turn",)}
 
 
@@ -34,8 +35,7 @@ def write_messages(path, peakload, scans, parcels, seed):
     """What `peakload` makes, in the form that peakline-stages reads."""
     making = subprocess.Popen(
         [peakload, "generate", "--stdout", "--quiet", "--partitions", str(rig.PARTITIONS),
-         "--scans", str(scans), "--parcels", str(parcels), "--seed", str(seed),
-         "--alive", str(max(1000, parcels // 5))], stdout=subprocess.PIPE)
+         *rig.traffic(scans, parcels, seed)], stdout=subprocess.PIPE)
     with path.open("wb") as out:
         for line in making.stdout:
             message = json.loads(line)

@@ -12,24 +12,11 @@
 #include "pipeline/config.h"
 #include "pipeline/log.h"
 #include "stages/serve/http.h"
+#include "tests/unit/serve_rows.h"
 
 enum { ANSWER_MAX = 1 << 20, PATIENCE_MS = 2000, PAUSE_MS = 2 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const struct config_row rows[] = {
-    {"kafka.group", CONFIG_TEXT, "g", 0, 0, NULL, "group", false, false},
-    {"kafka.topics.scans", CONFIG_TEXT, "scans", 0, 0, NULL, "topic", false, false},
-    {"kafka.partitioner", CONFIG_CHOICE, "murmur2", 0, 0, "murmur2|any", "kind", false, false},
-    {"redis.mode", CONFIG_CHOICE, "single", 0, 0, "single|cluster", "mode", false, false},
-    {"redis.address", CONFIG_TEXT, "unix:/nowhere", 0, 0, NULL, "address", false, false},
-    {"redis.user", CONFIG_TEXT, "", 0, 0, NULL, "user", false, false},
-    {"redis.password", CONFIG_TEXT, "", 0, 0, NULL, "password", false, false},
-    {"redis.database", CONFIG_INTEGER, "0", 0, 1024, NULL, "database", false, false},
-    {"redis.timeout", CONFIG_DURATION, "1s", 100, 600000, NULL, "timeout", false, false},
-    {"http.listen", CONFIG_TEXT, "127.0.0.1:0", 0, 0, NULL, "address", false, false},
-    {"http.token", CONFIG_TEXT, "", 0, 0, NULL, "token", false, false},
-};
 
 static uint32_t hook_runners(void *self) { return (void)self, 1; }
 static bool     hook_draining(void *self) { return (void)self, false; }
@@ -57,6 +44,8 @@ static uint16_t port(void)
     if (http == NULL) {
         config = config_create(rows, sizeof rows / sizeof rows[0]);
 
+        CHECK(config_set(config, "redis.address=unix:/nowhere") == 0 &&
+              config_set(config, "redis.timeout=1s") == 0);
         log_open(LOG_LEVEL_NONE, LOG_FORM_TEXT);
         CHECK(config_finish(config) == 0);
         http = http_start(config, &hooks);
