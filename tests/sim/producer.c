@@ -26,8 +26,9 @@ void broker_listen(struct broker *b, void (*heard)(void *, struct told *),
 bool broker_quiet(const struct broker *b)
 {
     for (int i = 0; i < INSTANCES; i++)
-        if (b->members[i].pending_count > 0)
-            return false;
+        for (uint32_t k = 0; k < b->members[i].pending_count; k++)
+            if (b->members[i].pending[k].told.topic != TOPIC_PROGRESS)
+                return false;
     return true;
 }
 

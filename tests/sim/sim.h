@@ -204,7 +204,8 @@ const struct told *broker_told_at(const struct broker *, uint32_t i);
 void           broker_listen(struct broker *, void (*heard)(void *, struct told *),
                              void (*commits)(void *, const struct commit *),
                              void (*resent)(void *), void *self);
-bool           broker_quiet(const struct broker *);              /* nothing in flight    */
+/* Nothing is on its way but reports of progress, which never end. */
+bool           broker_quiet(const struct broker *);
 
 /* ── Traffic ──────────────────────────────────────────────────────────────── */
 
