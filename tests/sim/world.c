@@ -16,8 +16,8 @@
 #include "stages/topology.h"
 #include "tests/sim/sim.h"
 
-enum { LINKS_MAX = 16, STEPS_MAX = 3000000, HEAL_MS_MAX = 10000, REST_MS = 1000,
-       SMALL = 16, ANOTHER_MS = 1500, AHEAD_MS = 60000, BACK_MS_MAX = 200000, FORTH_MS_MAX = 20 * 3600000 };
+enum { LINKS_MAX = 16, STEPS_MAX = 3000000, HEAL_MS_MAX = 10000, REST_MS = 1000, SMALL = 16,
+       ANOTHER_MS = 1500, AHEAD_MS = 60000, BACK_MS_MAX = 200000, FORTH_MS_MAX = 20 * 3600000 };
 
 #define LOADING_NS 100000000ull   /* about as long as state takes to stream in */
 
