@@ -6,6 +6,7 @@
 
 #include "pipeline/check.h"
 #include "stages/detect/detect.h"
+#include "stages/outlet/redis_place.h"
 
 enum { ROWS_MAX = 512 };
 
@@ -43,13 +44,7 @@ static const struct config_row product_rows[] = {
      "clock event: how far the clock stays behind the highest event time", false, false},
     {"clock.idle_advance", CONFIG_BOOL, "true", 0, 0, NULL,
      "clock kafka: a partition read to its end goes on with wall time", false, false},
-    {"redis.mode", CONFIG_CHOICE, "single", 0, 0, "single|cluster",
-     "one server, or a Redis Cluster", false, false},
-    {"redis.address", CONFIG_TEXT, "localhost:6379", 0, 0, NULL,
-     "host:port, or unix:/path/of/socket; of a cluster some nodes: host:port,…", true, false},
-    {"redis.user", CONFIG_TEXT, "", 0, 0, NULL, "ACL user; empty = default", true, false},
-    {"redis.password", CONFIG_TEXT, "", 0, 0, NULL, "password; empty = none", true, true},
-    {"redis.database", CONFIG_INTEGER, "0", 0, 1024, NULL, "database number", false, false},
+    REDIS_PLACE_ROWS("localhost:6379"),
     {"redis.connections", CONFIG_INTEGER, "4", 1, 16, NULL,
      "connections; each guards one partition at a time; in a cluster one per master or more",
      false, false},

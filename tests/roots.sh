@@ -19,7 +19,7 @@ root_base() { # SUITE
     root_make "$1" debootstrap --variant=minbase "$1"
 }
 
-# A writable view of a kept root, with /proc, /dev, and the names of this machine.
+# A writable view of a kept root, with /proc, /dev, and the names this machine knows and trusts.
 root_enter() { # NAME DIR: the view is DIR/root
     mkdir -p "$2"/{up,work,root}
     mount -t overlay overlay -o "lowerdir=$roots/root-$1,upperdir=$2/up,workdir=$2/work" "$2/root"
@@ -31,6 +31,8 @@ root_dress() { # ROOT
     mount --rbind /dev "$1/dev"
     mount --make-rslave "$1/dev"
     cp /etc/resolv.conf /etc/hosts "$1/etc/"
+    mkdir -p "$1/usr/local/share/ca-certificates"
+    cp -r /usr/local/share/ca-certificates/. "$1/usr/local/share/ca-certificates/"
     cp -r /etc/apt/apt.conf.d/. "$1/etc/apt/apt.conf.d/"
     mkdir -p "$1/usr/sbin"
     printf '#!/bin/sh\nexit 101\n' >"$1/usr/sbin/policy-rc.d"

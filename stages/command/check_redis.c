@@ -3,81 +3,24 @@
  */
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/config.h"
 #include "pipeline/error.h"
 #include "stages/command/check.h"
 #include "stages/outlet/mark.h"
-#include "stages/outlet/redis_address.h"
 #include "stages/outlet/redis_cluster.h"
+#include "stages/outlet/redis_place.h"
 #include "stages/outlet/request.h"
 #include "stages/serve/view.h"
 
-enum { VALUE_SIZE = 128, KEY_SIZE = 512, WAIT_S = 5 };
+enum { VALUE_SIZE = 128, KEY_SIZE = 512, WAIT_MS = 5000 };
 
-static redisContext *connect_to(const struct redis_address *address)
-{
-    struct timeval wait = {.tv_sec = WAIT_S};
-    redisContext  *context = address->path[0] != '\0'
-                                 ? redisConnectUnixWithTimeout(address->path, wait)
-                                 : redisConnectWithTimeout(address->host,
-                                                           (int)strtol(address->port, NULL, 10),
-                                                           wait);
-
-    if (context != NULL && context->err == 0)
-        (void)redisSetTimeout(context, wait);
-    return context;
-}
-
-/* The command's answer; NULL with the error trail where there is none, or an error. */
-static redisReply *ask(redisContext *context, int count, const char **arguments)
-{
-    redisReply *reply = redisCommandArgv(context, count, arguments, NULL);
-
-    if (reply == NULL) {
-        (void)error_set("%s", context->errstr);
-    } else if (reply->type == REDIS_REPLY_ERROR) {
-        (void)error_set("%s", reply->str);
-        freeReplyObject(reply);
-        reply = NULL;
-    }
-    return reply;
-}
-
-static int tell(redisContext *context, int count, const char **arguments)
-{
-    redisReply *reply = ask(context, count, arguments);
-
-    if (reply == NULL)
-        return -1;
-    freeReplyObject(reply);
-    return 0;
-}
-
-#define TELL(context, ...)                                                       \
-    tell((context), (int)(sizeof((const char *[]) {__VA_ARGS__}) / sizeof(char *)), \
-         (const char *[]) {__VA_ARGS__})
-
-static int log_in(redisContext *context, const struct config *config)
-{
-    const char *user = config_text(config, "redis.user");
-    const char *password = config_text(config, "redis.password");
-    char        database[24];
-
-    (void)snprintf(database, sizeof database, "%" PRId64, config_integer(config, "redis.database"));
-    if (*password != '\0' && *user != '\0' && TELL(context, "AUTH", user, password) != 0)
-        return error_add("AUTH as %s", user);
-    if (*password != '\0' && *user == '\0' && TELL(context, "AUTH", password) != 0)
-        return error_add("AUTH");
-    if (TELL(context, "PING") != 0)
-        return error_add("PING");
-    if (TELL(context, "SELECT", database) != 0)
-        return error_add("SELECT %s", database);
-    return 0;
-}
+#define TELL(context, ...)                                                                    \
+    redis_place_tell((context), (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)), \
+                     (const char *[]){__VA_ARGS__})
 
 /* A line of INFO, "" = not there. */
 static const char *info_of(const char *info, const char *name, char value[VALUE_SIZE])
@@ -122,7 +65,8 @@ static void check_server(struct report *r, const char *info)
         (void)info_of(info, "redis_version", version);
     report_ok(r, "redis", "%s %s", valkey ? "Valkey" : "Redis", version);
     if (strcmp(info_of(info, "role", role), "master") != 0)
-        report_failed(r, "redis role", "set redis.address to the master", "it is a %s", role);
+        report_failed(r, "redis role", "set redis.address to the master, or redis.mode to sentinel",
+                      "it is a %s", role);
     check_memory_policy(r, info);
     report_ok(r, "redis persistence", "%s",
               strcmp(info_of(info, "aof_enabled", appends), "1") == 0
@@ -194,13 +138,8 @@ static void check_state(struct report *r, const struct config *config, int64_t p
 static void check_session(struct report *r, redisContext *context, const struct config *config,
                           int64_t partitions)
 {
-    if (log_in(context, config) != 0) {
-        report_failed(r, "redis", "set redis.user, redis.password and redis.database", "%s",
-                      error_text());
-        error_clear();
-        return;
-    }
-    redisReply *info = ask(context, 1, (const char *[]) {"INFO"});
+    redisReply *info = redis_place_ask(context, 1, (const char *[]) {"INFO"});
+
     if (info != NULL) {
         check_server(r, info->str);
         freeReplyObject(info);
@@ -212,63 +151,64 @@ static void check_session(struct report *r, redisContext *context, const struct 
     check_state(r, config, partitions);
 }
 
-/* Of a cluster the first node of redis.address that says who has the keys of the check: that
- * one.  0; -1 with the error trail. */
-static int choose_node(const struct config *config, struct redis_cluster *cluster,
-                       struct redis_address *address)
+/* Of a cluster the node that has the keys of the check, as the first of redis.address that
+ * answers says.  NULL with the error trail. */
+static const struct redis_address *choose_node(const struct config *config,
+                                               struct redis_place *place)
 {
-    char          key[KEY_SIZE];
-    uint32_t      seeds = cluster->nodes_count;
-    int32_t       node = -1;
+    struct redis_cluster *cluster = place->cluster;
+    char                  key[KEY_SIZE];
+    int32_t               node = -1;
 
     check_key(config, key);
-    for (uint32_t i = 0; i < seeds && node < 0; i++) {
-        (void)redis_address_parse(cluster->nodes[i], address);
-        redisContext *context = connect_to(address);
-        redisReply   *slots = NULL;
+    for (uint32_t i = 0; i < cluster->seeds_count && node < 0; i++) {
+        redisContext *context = redis_place_connect(place, &cluster->nodes[i], WAIT_MS);
 
-        if (context != NULL && context->err == 0 && log_in(context, config) == 0)
-            slots = ask(context, 2, (const char *[]) {"CLUSTER", "SLOTS"});
-        if (slots != NULL && redis_cluster_learn(cluster, slots, i) == 0)
+        if (context != NULL && redis_place_learn(place, context, i) == 0)
             node = redis_cluster_node(cluster, redis_slot(key, strlen(key)));
-        freeReplyObject(slots);
         if (context != NULL)
             redisFree(context);
     }
-    if (node < 0)
-        return error_add("no node says who has which slot");
-    error_clear();
-    return redis_address_parse(cluster->nodes[node], address);
+    if (node >= 0)
+        return &cluster->nodes[node];
+    (void)error_add("no node says who has which slot");
+    return NULL;
 }
 
-static int choose_address(const struct config *config, struct redis_address *address)
+/* To whom this check's keys belong, and it answers.  NULL with the error trail. */
+static redisContext *connect_for(const struct config *config, struct redis_place *place)
 {
-    struct redis_cluster *cluster = NULL;
-    int                   result = redis_cluster_open(config, &cluster);
+    const struct redis_address *node = NULL;
 
-    if (result == 0)
-        result = cluster == NULL ? redis_address_read(config, address)
-                                 : choose_node(config, cluster, address);
-    free(cluster);
-    return result;
+    if (place->cluster != NULL && (node = choose_node(config, place)) == NULL)
+        return NULL;
+    error_clear();
+    redisContext *context = redis_place_connect(place, node, WAIT_MS);
+
+    if (context == NULL || TELL(context, "PING") == 0)
+        return context;
+    (void)error_add("PING");
+    redisFree(context);
+    return NULL;
 }
 
 void check_redis(struct report *r, const struct config *config, int64_t partitions)
 {
-    struct redis_address address;
-    const char          *text = config_text(config, "redis.address");
+    struct redis_place place;
+    redisContext      *context = NULL;
+    bool               good = redis_place_read(config, &place) == 0;
 
-    if (choose_address(config, &address) != 0) {
-        report_failed(r, "redis", "set redis.address", "%s", error_text());
+    if (good)
+        context = connect_for(config, &place);
+    if (context == NULL) {
+        report_failed(r, "redis",
+                      "start it, or set redis.address, redis.user, redis.password, redis.tls",
+                      "%s", error_text());
         error_clear();
-        return;
-    }
-    redisContext *context = connect_to(&address);
-    if (context == NULL || context->err != 0)
-        report_failed(r, "redis", "start it, or set redis.address", "no answer from %s: %s", text,
-                      context != NULL ? context->errstr : "no memory");
-    else
+    } else {
         check_session(r, context, config, partitions);
-    if (context != NULL)
         redisFree(context);
+    }
+    if (good)
+        redis_place_free(&place);
 }

@@ -3,7 +3,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/config.h"
@@ -11,8 +10,7 @@
 #include "stages/detect/detect.h"
 #include "stages/intake/start.h"
 #include "stages/outlet/rdkafka_conf.h"
-#include "stages/outlet/redis_address.h"
-#include "stages/outlet/redis_cluster.h"
+#include "stages/outlet/redis_place.h"
 #include "stages/serve/http.h"
 
 /* A duration that may not be longer than another. */
@@ -52,16 +50,14 @@ static int check_start(const struct config *config)
     return start_read(config, &start);
 }
 
-static int check_address(const struct config *config)
+static int check_redis_place(const struct config *config)
 {
-    struct redis_address  address;
-    struct redis_cluster *cluster = NULL;
-    int                   result = redis_cluster_open(config, &cluster);
+    struct redis_place place;
 
-    if (result == 0 && cluster == NULL)
-        result = redis_address_read(config, &address);
-    free(cluster);
-    return result;
+    if (redis_place_read(config, &place) != 0)
+        return -1;
+    redis_place_free(&place);
+    return 0;
 }
 
 /* Two kinds of messages in one topic would be read as each other. */
@@ -117,7 +113,7 @@ static int check_rules(const struct config *config)
 int sense_check(const struct config *config)
 {
     static int (*const checks[])(const struct config *) = {
-        check_brokers, check_topics, check_start, check_address, check_orders, check_rdkafka,
+        check_brokers, check_topics, check_start, check_redis_place, check_orders, check_rdkafka,
         check_rules, http_check};
 
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)

@@ -5,7 +5,7 @@
 struct config;
 
 /* Looks at what one value alone does not tell: limits that contradict each other, addresses,
- * librdkafka's settings.  It asks no server and reads no file.  0; -1 with the error trail,
+ * librdkafka's settings, the files that these name.  It asks no server.  0; -1, error trail
  * "FILE:LINE: PATH: found …, accepted …".  thread: any. */
 int sense_check(const struct config *);
 

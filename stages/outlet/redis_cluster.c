@@ -10,9 +10,7 @@
 #include <hiredis/hiredis.h>
 
 #include "pipeline/check.h"
-#include "pipeline/config.h"
 #include "pipeline/error.h"
-#include "stages/outlet/redis_address.h"
 
 /* ── Slots ────────────────────────────────────────────────────────────────── */
 
@@ -55,11 +53,12 @@ static bool is_used(const struct redis_cluster *c, uint32_t node)
 }
 
 /* Its number; a place no slot needs any more may be taken.  -1: there are too many. */
-static int32_t node_of(struct redis_cluster *c, const char *text)
+static int32_t node_of(struct redis_cluster *c, const struct redis_address *at)
 {
     uint32_t node = 0;
 
-    while (node < c->nodes_count && strcmp(c->nodes[node], text) != 0)
+    while (node < c->nodes_count && (strcmp(c->nodes[node].host, at->host) != 0
+                                     || strcmp(c->nodes[node].port, at->port) != 0))
         node++;
     if (node < c->nodes_count)
         return (int32_t)node;
@@ -68,54 +67,21 @@ static int32_t node_of(struct redis_cluster *c, const char *text)
             ;
     if (node == REDIS_NODES_MAX)
         return -1;
-    CHECK(strlen(text) < REDIS_NODE_TEXT);
-    memcpy(c->nodes[node], text, strlen(text) + 1);
+    c->nodes[node] = *at;
     c->nodes_count += node == c->nodes_count;
     return (int32_t)node;
 }
 
-static int seed_add(struct redis_cluster *c, const char *text, size_t length)
+struct redis_cluster *redis_cluster_create(const struct redis_address *seeds, uint32_t count)
 {
-    struct redis_address address;
-    char                 node[REDIS_NODE_TEXT];
-
-    if (length >= sizeof node)
-        return error_set("found a node of %zu characters, accepted are %d", length,
-                         REDIS_NODE_TEXT - 1);
-    memcpy(node, text, length);
-    node[length] = '\0';
-    if (redis_address_parse(node, &address) != 0)
-        return -1;
-    if (address.path[0] != '\0')
-        return error_set("found \"%s\", accepted for a cluster is host:port[,host:port]", node);
-    return node_of(c, node) >= 0 ? 0 : error_set("found more nodes than %d, accepted are some of "
-                                                 "the cluster's", REDIS_NODES_MAX);
-}
-
-int redis_cluster_open(const struct config *config, struct redis_cluster **made)
-{
-    const char *at = config_text(config, "redis.address");
-
-    *made = NULL;
-    if (strcmp(config_text(config, "redis.mode"), "cluster") != 0)
-        return 0;
     struct redis_cluster *c = calloc(1, sizeof *c);
 
-    CHECK(c != NULL);
+    CHECK(c != NULL && count > 0 && count <= REDIS_NODES_MAX);
     memset(c->of_slot, 0xff, sizeof c->of_slot);
-    for (bool more = true; more;) {
-        size_t length = strcspn(at, ",");
-
-        if (seed_add(c, at, length) != 0) {
-            free(c);
-            return config_blame(config, "redis.address");
-        }
-        more = at[length] == ',';
-        at += length + 1;
-    }
+    for (uint32_t i = 0; i < count; i++)
+        CHECK(node_of(c, &seeds[i]) >= 0);
     c->seeds_count = c->nodes_count;
-    *made = c;
-    return 0;
+    return c;
 }
 
 int32_t redis_cluster_node(const struct redis_cluster *c, uint32_t slot)
@@ -136,7 +102,7 @@ uint32_t redis_cluster_next(const struct redis_cluster *c, uint32_t node)
  * "": then it is the one that was asked. */
 static int learn_range(struct redis_cluster *c, const redisReply *range, uint32_t asked)
 {
-    char text[REDIS_NODE_TEXT];
+    struct redis_address at;
 
     if (range->type != REDIS_REPLY_ARRAY || range->elements < 3
         || range->element[0]->type != REDIS_REPLY_INTEGER
@@ -148,13 +114,12 @@ static int learn_range(struct redis_cluster *c, const redisReply *range, uint32_
 
     if (from < 0 || to >= REDIS_SLOTS || port->type != REDIS_REPLY_INTEGER)
         return error_set("CLUSTER SLOTS answers slots %lld to %lld", from, to);
-    bool named = host->type == REDIS_REPLY_STRING && host->len > 0 && host->str[0] != '?';
-    bool ipv6 = named && strchr(host->str, ':') != NULL;
+    bool        named = host->type == REDIS_REPLY_STRING && host->len > 0 && host->str[0] != '?';
+    const char *name = named ? host->str : c->nodes[asked].host;
 
-    (void)snprintf(text, sizeof text, "%s%.*s%s:%lld", ipv6 ? "[" : "",
-                   named ? (int)host->len : (int)(strrchr(c->nodes[asked], ':') - c->nodes[asked]),
-                   named ? host->str : c->nodes[asked], ipv6 ? "]" : "", port->integer);
-    int32_t node = node_of(c, text);
+    if (redis_address_make(name, strlen(name), port->integer, &at) != 0)
+        return error_add("CLUSTER SLOTS");
+    int32_t node = node_of(c, &at);
 
     if (node < 0)
         return error_set("the cluster has more than %d nodes", REDIS_NODES_MAX);
@@ -179,13 +144,16 @@ int redis_cluster_learn(struct redis_cluster *c, const redisReply *reply, uint32
 
 int redis_cluster_moved(struct redis_cluster *c, const char *error)
 {
-    char     text[REDIS_NODE_TEXT];
-    uint32_t slot;
+    struct redis_address at;
+    uint32_t             slot;
+    int                  begins = 0;
 
     if (strncmp(error, "MOVED ", 6) != 0)
         return 0;
-    if (sscanf(error, "MOVED %" SCNu32 " %261s", &slot, text) == 2 && slot < REDIS_SLOTS
-        && text[0] != ':' && strrchr(text, ':') != NULL)
-        c->of_slot[slot] = (int16_t)node_of(c, text);
+    if (sscanf(error, "MOVED %" SCNu32 " %n", &slot, &begins) == 1 && slot < REDIS_SLOTS
+        && redis_address_parse(error + begins, strlen(error + begins), &at) == 0
+        && at.path[0] == '\0')
+        c->of_slot[slot] = (int16_t)node_of(c, &at);
+    error_clear();
     return 1;
 }

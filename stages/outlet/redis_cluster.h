@@ -10,21 +10,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct config;
+#include "stages/outlet/redis_address.h"
+
 struct redisReply;
 
-enum { REDIS_SLOTS = 16384, REDIS_NODES_MAX = 128, REDIS_NODE_TEXT = 262 /* host:port */ };
+enum { REDIS_SLOTS = 16384, REDIS_NODES_MAX = 128 };
 
 struct redis_cluster {
-    uint32_t nodes_count, seeds_count;
-    char     nodes[REDIS_NODES_MAX][REDIS_NODE_TEXT]; /* those of redis.address first         */
-    int16_t  of_slot[REDIS_SLOTS];                    /* node; -1 = nobody has said           */
+    uint32_t             nodes_count, seeds_count;
+    struct redis_address nodes[REDIS_NODES_MAX];   /* those of redis.address first          */
+    int16_t              of_slot[REDIS_SLOTS];     /* node; -1 = nobody has said            */
 };
 
-/* The map of redis.mode cluster, its nodes those of redis.address ("host:port,host:port").
- * *made NULL: redis.mode is another.  0; -1 with the error trail.
+/* A map without slots, of the nodes that are known to begin with: 1 to REDIS_NODES_MAX.
  * owns: the caller, free().  thread: its owner's, all of these. */
-int redis_cluster_open(const struct config *, struct redis_cluster **made);
+struct redis_cluster *redis_cluster_create(const struct redis_address *seeds, uint32_t count);
 
 /* Of a key: CRC16 of what stands between its first { and the next }. */
 uint32_t redis_slot(const char *key, size_t length);

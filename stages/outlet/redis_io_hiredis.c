@@ -1,13 +1,13 @@
 /* redis_io_hiredis.c - the port to a real Redis: non-blocking sockets, and the
  * handshake that makes a connection usable.
  *
- *   OPENING: name ──► address ──► connected ──► AUTH, SELECT, PING, INFO memory ──► OPEN
- *                                               (of a cluster's node CLUSTER SLOTS as well)
+ *   OPENING: name ──► address ──► connected ──► TLS ──► AUTH, SELECT, PING, INFO memory ──► OPEN
+ *                                                       (of a cluster's node CLUSTER SLOTS as well)
  *
  * PING says whether it answers commands at all (-LOADING, -NOAUTH, -MASTERDOWN);
- * INFO whether it would ever drop state on its own, and then it is refused.  Names are
- * resolved by the C library's helper thread (getaddrinfo_a), anew for each outage, and
- * each attempt takes the next address: a name may stand for another server by then.
+ * INFO whether it would ever drop state on its own, and then it is refused.  Where the server
+ * is (redis_finder.h) is asked anew for each outage, and each attempt takes the next address:
+ * a name may stand for another server by then, and sentinels may have chosen another master.
  * After the handshake this file moves bytes and knows nothing of what they say.
  */
 #include <errno.h>
@@ -30,48 +30,45 @@
 #include "pipeline/config.h"
 #include "pipeline/error.h"
 #include "stages/outlet/buffer.h"
-#include "stages/outlet/redis_address.h"
 #include "stages/outlet/redis_cluster.h"
+#include "stages/outlet/redis_finder.h"
 #include "stages/outlet/redis_io.h"
+#include "stages/outlet/redis_place.h"
 #include "stages/outlet/redis_replies.h"
+#include "stages/outlet/redis_tls.h"
 
 enum { STREAMS_MAX = 16, GREETING_READ = 4096, SOCKET_BYTES = 1 << 20 };
 
-enum phase { LINE_CLOSED, LINE_NAMING, LINE_CONNECTING, LINE_GREETING, LINE_OPEN };
-
-/* A server by its name, and what that stands for. */
-struct name {
-    struct redis_address address;
-    struct gaicb         lookup;
-    bool                 asking;    /* the lookup runs                                     */
-    bool                 stale;     /* a line failed: its answer may be out of date          */
-    int                  answer;    /* of the last lookup                                  */
+enum phase {
+    LINE_CLOSED, LINE_NAMING, LINE_CONNECTING, LINE_SECURING, LINE_GREETING, LINE_OPEN
 };
 
 struct line {
-    struct name         *name;    /* whom to connect to                                     */
+    struct redis_finder *finder;  /* all lines' to one server; of a cluster the line's own     */
     uint32_t             node;    /* of a cluster                                           */
     enum phase           phase;
     int                  fd;
+    struct redis_address at;      /* whom it connected to                                   */
+    struct ssl_st       *tls;     /* NULL = plain                                           */
     struct redis_replies replies; /* to the greeting                                      */
     size_t               greeted; /* bytes of the greeting written                        */
     uint32_t             failed;  /* connects: says which of the addresses is next          */
-    char                 error[128];
+    char                 error[256];
 };
 
 struct io {
-    struct redis_cluster *cluster;  /* NULL = one server                                   */
-    struct name          own;       /* the one server's; of a cluster each line has its own   */
-    struct buffer        greeting;
-    uint32_t             greeting_replies;
-    struct addrinfo      hints;
-    uint32_t             lines_count;
-    struct name          names[STREAMS_MAX];
-    struct line          lines[STREAMS_MAX];
+    struct redis_place place;
+    struct buffer      greeting;
+    uint32_t           greeting_replies;
+    uint32_t           lines_count;
+    struct line        lines[STREAMS_MAX];
 };
 
 static void line_drop(struct line *line)
 {
+    if (line->tls != NULL)
+        redis_tls_end(line->tls);
+    line->tls = NULL;
     if (line->fd >= 0)
         CHECK(close(line->fd) == 0 || errno == EINTR || errno == ECONNRESET);
     line->fd = -1;
@@ -93,58 +90,12 @@ static ssize_t line_fail(struct line *line, const char *format, ...)
 
 /* ── Name and connection ──────────────────────────────────────────────────── */
 
-static void lookup_forget(struct name *name)
-{
-    CHECK(!name->asking);
-    if (name->lookup.ar_result != NULL)
-        freeaddrinfo(name->lookup.ar_result);
-    name->lookup.ar_result = NULL;
-}
-
-/* Asked once for all lines that want to connect; the answer serves until one fails. */
-static void lookup_start(const struct io *io, struct name *name)
-{
-    struct gaicb *list[1] = {&name->lookup};
-
-    if (name->address.path[0] != '\0' || name->asking
-        || (name->lookup.ar_result != NULL && !name->stale))
-        return;
-    lookup_forget(name);
-    name->lookup = (struct gaicb) {.ar_name = name->address.host,
-                                   .ar_service = name->address.port, .ar_request = &io->hints};
-    name->answer = getaddrinfo_a(GAI_NOWAIT, list, 1, NULL);
-    name->asking = name->answer == 0;
-    name->stale = false;
-}
-
-/* Is the name's answer here? */
-static bool lookup_done(struct name *name)
-{
-    if (name->asking) {
-        name->answer = gai_error(&name->lookup);
-        name->asking = name->answer == EAI_INPROGRESS;
-    }
-    return !name->asking;
-}
-
-static void lookup_end(struct name *name)
-{
-    const struct gaicb *list[1] = {&name->lookup};
-
-    if (name->asking && gai_cancel(&name->lookup) == EAI_NOTCANCELED)
-        while (gai_error(&name->lookup) == EAI_INPROGRESS)
-            (void)gai_suspend(list, 1, NULL);
-    name->asking = false;
-    lookup_forget(name);
-}
-
 static void connect_fail(struct line *line, int error)
 {
-    const struct redis_address *a = &line->name->address;
+    char name[REDIS_ADDRESS_TEXT];
 
     line->failed++;
-    line_fail(line, "connect to %s%s%s: %s", a->path[0] != '\0' ? a->path : a->host,
-              a->path[0] != '\0' ? "" : ":", a->port, strerror(error));
+    line_fail(line, "connect to %s: %s", redis_address_print(&line->at, name), strerror(error));
 }
 
 static void line_connect(struct line *line, const struct sockaddr *address, socklen_t length)
@@ -172,33 +123,42 @@ static void connect_path(struct line *line)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-    memcpy(address.sun_path, line->name->address.path, sizeof address.sun_path);
+    memcpy(address.sun_path, line->at.path, sizeof address.sun_path);
     line_connect(line, (struct sockaddr *)&address, sizeof address);
 }
 
 static void turn_naming(struct line *line)
 {
-    struct name *name = line->name;
+    uint32_t count = 0;
 
-    if (name->address.path[0] != '\0') {
+    if (!redis_finder_done(line->finder))
+        return;
+    const struct redis_address *server = redis_finder_server(line->finder);
+    const struct addrinfo      *list = redis_finder_list(line->finder);
+
+    if (server == NULL) {
+        line_fail(line, "%s", redis_finder_error(line->finder));
+        return;
+    }
+    line->at = *server;
+    if (server->path[0] != '\0') {
         connect_path(line);
         return;
     }
-    if (!lookup_done(name))
-        return;
-    uint32_t count = 0;
-
-    for (const struct addrinfo *a = name->lookup.ar_result; a != NULL; a = a->ai_next)
+    for (const struct addrinfo *a = list; a != NULL; a = a->ai_next)
         count++;
-    if (name->answer != 0 || count == 0) {
-        line_fail(line, "%s: %s", name->address.host, gai_strerror(name->answer));
-        return;
-    }
-    const struct addrinfo *address = name->lookup.ar_result;
-
+    CHECK(count > 0);
     for (uint32_t skip = line->failed % count; skip > 0; skip--)
-        address = address->ai_next;
-    line_connect(line, address->ai_addr, address->ai_addrlen);
+        list = list->ai_next;
+    line_connect(line, list->ai_addr, list->ai_addrlen);
+}
+
+/* The connection may be spoken over. */
+static void greet(const struct io *io, struct line *line)
+{
+    line->phase = LINE_GREETING;
+    line->greeted = 0;
+    redis_replies_build(&line->replies, io->greeting_replies);
 }
 
 static void turn_connecting(const struct io *io, struct line *line)
@@ -214,18 +174,31 @@ static void turn_connecting(const struct io *io, struct line *line)
         connect_fail(line, error);
         return;
     }
-    line->phase = LINE_GREETING;
-    line->greeted = 0;
-    redis_replies_build(&line->replies, io->greeting_replies);
+    if (io->place.tls == NULL) {
+        greet(io, line);
+        return;
+    }
+    line->tls = redis_tls_begin(io->place.tls, line->fd, &line->at);
+    line->phase = LINE_SECURING;
+}
+
+static void turn_securing(const struct io *io, struct line *line)
+{
+    char name[REDIS_ADDRESS_TEXT];
+    int  shaken = redis_tls_shake(line->tls);
+
+    if (shaken > 0)
+        greet(io, line);
+    else if (shaken < 0)
+        line_fail(line, "connect to %s: %s", redis_address_print(&line->at, name), error_text());
 }
 
 /* ── Greeting ─────────────────────────────────────────────────────────────── */
 
-static void greeting_write(struct io *io, const struct config *config)
+static void greeting_write(struct io *io)
 {
-    const char *user = config_text(config, "redis.user");
-    const char *password = config_text(config, "redis.password");
-    int64_t     database = config_integer(config, "redis.database");
+    const char    *user = io->place.user, *password = io->place.password;
+    int64_t        database = io->place.database;
     struct buffer *greeting = &io->greeting;
 
     if (password[0] != '\0') {
@@ -242,7 +215,7 @@ static void greeting_write(struct io *io, const struct config *config)
         resp_number(greeting, database);
         io->greeting_replies++;
     }
-    if (io->cluster != NULL) {
+    if (io->place.cluster != NULL) {
         resp_command(greeting, 2);
         resp_text(greeting, "CLUSTER");
         resp_text(greeting, "SLOTS");
@@ -289,8 +262,8 @@ static void judge_greeting(struct io *io, struct line *line)
             line_fail(line, "%s", reply->str);
             return;
         }
-        if (io->cluster != NULL && i == last - 2
-            && redis_cluster_learn(io->cluster, reply, line->node) != 0) {
+        if (io->place.cluster != NULL && i == last - 2
+            && redis_cluster_learn(io->place.cluster, reply, line->node) != 0) {
             line_fail(line, "%s", error_text());
             error_clear();
             return;
@@ -301,6 +274,11 @@ static void judge_greeting(struct io *io, struct line *line)
 
 static ssize_t line_write(struct line *line, const char *bytes, size_t length)
 {
+    if (line->tls != NULL) {
+        ssize_t secured = redis_tls_write(line->tls, bytes, length);
+
+        return secured >= 0 ? secured : line_fail(line, "write: %s", error_text());
+    }
     ssize_t taken = send(line->fd, bytes, length, MSG_NOSIGNAL);
 
     if (taken >= 0)
@@ -312,6 +290,11 @@ static ssize_t line_write(struct line *line, const char *bytes, size_t length)
 
 static ssize_t line_read(struct line *line, char *bytes, size_t size)
 {
+    if (line->tls != NULL) {
+        ssize_t secured = redis_tls_read(line->tls, bytes, size);
+
+        return secured >= 0 ? secured : line_fail(line, "read: %s", error_text());
+    }
     ssize_t got = recv(line->fd, bytes, size, 0);
 
     if (got > 0)
@@ -362,19 +345,17 @@ static void io_open(void *self, uint32_t i)
     CHECK(line->phase == LINE_CLOSED);
     line->error[0] = '\0';
     line->phase = LINE_NAMING;
-    lookup_start(self, line->name);
+    redis_finder_ask(line->finder);
 }
 
-/* Another name is looked up in a place of the line's own. */
 static void io_point(void *self, uint32_t i, uint32_t node)
 {
     struct io   *io = self;
     struct line *line = line_of(self, i);
 
-    CHECK(line->phase == LINE_CLOSED && node < io->cluster->nodes_count);
-    lookup_end(line->name);
+    CHECK(line->phase == LINE_CLOSED && node < io->place.cluster->nodes_count);
     line->node = node;
-    CHECK(redis_address_parse(io->cluster->nodes[node], &line->name->address) == 0);
+    redis_finder_point(line->finder, &io->place.cluster->nodes[node]);
 }
 
 static enum redis_io_state io_state(void *self, uint32_t i)
@@ -386,6 +367,8 @@ static enum redis_io_state io_state(void *self, uint32_t i)
         turn_naming(line);
     if (line->phase == LINE_CONNECTING)
         turn_connecting(io, line);
+    if (line->phase == LINE_SECURING)
+        turn_securing(io, line);
     if (line->phase == LINE_GREETING)
         turn_greeting(io, line);
     if (line->phase == LINE_OPEN)
@@ -410,7 +393,7 @@ static ssize_t io_read(void *self, uint32_t i, char *bytes, size_t size)
 static void io_close(void *self, uint32_t i)
 {
     line_drop(line_of(self, i));
-    line_of(self, i)->name->stale = true;
+    redis_finder_doubt(line_of(self, i)->finder);
 }
 
 static const char *io_error(void *self, uint32_t i)
@@ -425,11 +408,11 @@ static void io_destroy(void *self)
     for (uint32_t i = 0; i < io->lines_count; i++) {
         line_drop(&io->lines[i]);
         redis_replies_close(&io->lines[i].replies);
-        lookup_end(&io->names[i]);
+        if (i == 0 || io->lines[i].finder != io->lines[0].finder)
+            redis_finder_destroy(io->lines[i].finder);
     }
-    lookup_end(&io->own);
+    redis_place_free(&io->place);
     buffer_free(&io->greeting);
-    free(io->cluster);
     free(io);
 }
 
@@ -441,21 +424,23 @@ static const struct redis_io_ops io_ops = {
 int redis_io_open_hiredis(const struct config *config, uint32_t streams, struct redis_io *port)
 {
     struct io *io = calloc(1, sizeof *io);
+    int64_t    timeout_ms = config_ms(config, "redis.timeout");
 
     CHECK(io != NULL && streams >= 1 && streams <= STREAMS_MAX);
-    io->hints = (struct addrinfo) {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    if (redis_cluster_open(config, &io->cluster) != 0
-        || (io->cluster == NULL && redis_address_read(config, &io->own.address) != 0)) {
+    if (redis_place_read(config, &io->place) != 0) {
         free(io);
         return -1;
     }
-    greeting_write(io, config);
+    greeting_write(io);
     io->lines_count = streams;
     for (uint32_t i = 0; i < streams; i++) {
+        bool own = i == 0 || io->place.cluster != NULL;
+
         io->lines[i].fd = -1;
-        io->lines[i].name = io->cluster != NULL ? &io->names[i] : &io->own;
+        io->lines[i].finder = own ? redis_finder_create(&io->place, timeout_ms)
+                                  : io->lines[0].finder;
         redis_replies_open(&io->lines[i].replies);
     }
-    *port = (struct redis_io) {.ops = &io_ops, .self = io, .cluster = io->cluster};
+    *port = (struct redis_io) {.ops = &io_ops, .self = io, .cluster = io->place.cluster};
     return 0;
 }

@@ -35,16 +35,12 @@ struct view *view_open(const struct config *config)
     struct view_redis *redis = &view->redis;
 
     redis->where = config_text(config, "redis.address");
-    if (redis_cluster_open(config, &redis->cluster) != 0
-        || (redis->cluster == NULL && redis_address_read(config, &redis->address) != 0)) {
+    if (redis_place_read(config, &redis->place) != 0) {
         free(view);
         return NULL;
     }
     redis->group = config_text(config, "kafka.group");
     redis->topic = config_text(config, "kafka.topics.scans");
-    redis->user = config_text(config, "redis.user");
-    redis->password = config_text(config, "redis.password");
-    redis->database = config_integer(config, "redis.database");
     redis->timeout_ms = config_ms(config, "redis.timeout");
     if (redis->timeout_ms > TIMEOUT_MS_MAX)
         redis->timeout_ms = TIMEOUT_MS_MAX;
@@ -70,7 +66,7 @@ void view_close(struct view *view)
         return;
     drop(&view->redis);
     free(view->redis.asked);
-    free(view->redis.cluster);
+    redis_place_free(&view->redis.place);
     free(view);
 }
 
@@ -109,49 +105,6 @@ static void ask_node(struct view_redis *redis, uint32_t count, const char *const
     redis->asked[redis->asked_first + redis->asked_count++] = (uint8_t)redis->node;
 }
 
-/* Past all that waits for its answer; NULL: the node is not there, or says no. */
-static redisReply *ask_at_once(struct view_redis *redis, uint32_t count,
-                               const char *const *arguments)
-{
-    struct redisContext *context = redis->contexts[redis->node];
-    const char          *list[ARGUMENTS_MAX];
-
-    memcpy(list, arguments, count * sizeof *list);
-    redisReply *reply = redisCommandArgv(context, (int)count, list, NULL);
-
-    if (reply != NULL && reply->type != REDIS_REPLY_ERROR)
-        return reply;
-    (void)fail(redis, reply != NULL ? reply->str : context->errstr);
-    freeReplyObject(reply);
-    return NULL;
-}
-
-static int greet(struct view_redis *redis)
-{
-    char        database[24];
-    const char *with_user[] = {"AUTH", redis->user, redis->password};
-    const char *without[] = {"AUTH", redis->password};
-    const char *select[] = {"SELECT", database};
-    bool        named = redis->user[0] != '\0';
-
-    (void)snprintf(database, sizeof database, "%lld", (long long)redis->database);
-    if (redis->password[0] != '\0') {
-        redisReply *reply = ask_at_once(redis, named ? 3 : 2, named ? with_user : without);
-
-        if (reply == NULL)
-            return -1;
-        freeReplyObject(reply);
-    }
-    if (redis->database != 0) {
-        redisReply *reply = ask_at_once(redis, 2, select);
-
-        if (reply == NULL)
-            return -1;
-        freeReplyObject(reply);
-    }
-    return 0;
-}
-
 /* A connection that the server closed since it was last used says so here, not as the
  * failure of the next question. */
 static bool is_closed(const struct redisContext *context)
@@ -164,24 +117,13 @@ static bool is_closed(const struct redisContext *context)
 /* The connection to redis->node.  0; -1 with the error trail, and all are dropped. */
 static int connect_node(struct view_redis *redis)
 {
-    struct redisContext **context = &redis->contexts[redis->node];
-    struct redis_address  node;
-    const struct redis_address *at = &redis->address;
-    struct timeval timeout = {.tv_sec = redis->timeout_ms / 1000,
-                              .tv_usec = redis->timeout_ms % 1000 * 1000};
+    const struct redis_cluster *cluster = redis->place.cluster;
+    const struct redis_address *at = cluster != NULL ? &cluster->nodes[redis->node] : NULL;
+    struct redisContext        *context = redis_place_connect(&redis->place, at,
+                                                              redis->timeout_ms);
 
-    if (redis->cluster != NULL) {
-        CHECK(redis_address_parse(redis->cluster->nodes[redis->node], &node) == 0);
-        at = &node;
-    }
-    *context = at->path[0] != '\0'
-                   ? redisConnectUnixWithTimeout(at->path, timeout)
-                   : redisConnectWithTimeout(at->host, (int)strtol(at->port, NULL, 10), timeout);
-    CHECK(*context != NULL);
-    if ((*context)->err != 0)
-        return fail(redis, (*context)->errstr);
-    (void)redisSetTimeout(*context, timeout);
-    return greet(redis);
+    redis->contexts[redis->node] = context;
+    return context != NULL ? 0 : fail(redis, error_text());
 }
 
 /* ── A cluster's nodes ────────────────────────────────────────────────────── */
@@ -190,18 +132,15 @@ static int learn_from(struct view_redis *redis)
 {
     if (redis->contexts[redis->node] == NULL && connect_node(redis) != 0)
         return -1;
-    redisReply *reply = ask_at_once(redis, 2, (const char *[]){"CLUSTER", "SLOTS"});
-    int         result = reply != NULL ? redis_cluster_learn(redis->cluster, reply, redis->node)
-                                       : -1;
-
-    freeReplyObject(reply);
-    return result;
+    if (redis_place_learn(&redis->place, redis->contexts[redis->node], redis->node) == 0)
+        return 0;
+    return fail(redis, error_text());
 }
 
 /* Who has which slot: whoever answers first, says it. */
 static int learn(struct view_redis *redis)
 {
-    for (uint32_t node = 0; node < redis->cluster->nodes_count; node++) {
+    for (uint32_t node = 0; node < redis->place.cluster->nodes_count; node++) {
         redis->node = node;
         error_clear();
         if (learn_from(redis) == 0) {
@@ -215,19 +154,21 @@ static int learn(struct view_redis *redis)
 
 uint32_t view_redis_masters(const struct view_redis *redis)
 {
-    uint32_t count = 0;
+    const struct redis_cluster *cluster = redis->place.cluster;
+    uint32_t                    count = 0;
 
-    for (uint32_t node = 0; redis->cluster != NULL && node < redis->cluster->nodes_count; node++)
-        count += redis_cluster_has_slots(redis->cluster, node) ? 1 : 0;
+    for (uint32_t node = 0; cluster != NULL && node < cluster->nodes_count; node++)
+        count += redis_cluster_has_slots(cluster, node) ? 1 : 0;
     return count > 0 ? count : 1;
 }
 
 void view_redis_master(struct view_redis *redis, uint32_t i)
 {
-    uint32_t node = 0;
+    const struct redis_cluster *cluster = redis->place.cluster;
+    uint32_t                    node = 0;
 
-    while (redis->cluster != NULL && (!redis_cluster_has_slots(redis->cluster, node) || i-- > 0))
-        CHECK(++node < redis->cluster->nodes_count);
+    while (cluster != NULL && (!redis_cluster_has_slots(cluster, node) || i-- > 0))
+        CHECK(++node < cluster->nodes_count);
     redis->node = node;
 }
 
@@ -235,12 +176,14 @@ void view_redis_master(struct view_redis *redis, uint32_t i)
 static void choose_node(struct view_redis *redis, uint32_t count, const char *const *arguments,
                         const size_t *lengths)
 {
-    for (uint32_t i = 1; redis->cluster != NULL && i < count; i++) {
+    const struct redis_cluster *cluster = redis->place.cluster;
+
+    for (uint32_t i = 1; cluster != NULL && i < count; i++) {
         size_t length = lengths != NULL ? lengths[i] : strlen(arguments[i]);
 
         if (length == 0 || arguments[i][0] != '{')
             continue;
-        int32_t node = redis_cluster_node(redis->cluster, redis_slot(arguments[i], length));
+        int32_t node = redis_cluster_node(cluster, redis_slot(arguments[i], length));
 
         redis->node = node >= 0 ? (uint32_t)node : redis->node;
         return;
@@ -251,7 +194,7 @@ static void choose_node(struct view_redis *redis, uint32_t count, const char *co
 
 int view_redis_begin(struct view_redis *redis)
 {
-    bool closed = false, one = redis->cluster == NULL;
+    bool closed = false, one = redis->place.cluster == NULL;
 
     error_clear();
     for (uint32_t node = 0; node < VIEW_NODES_MAX; node++)
@@ -278,7 +221,7 @@ void view_redis_ask(struct view_redis *redis, uint32_t count, const char *const 
     if (redis->failed_ns > 0)
         return;
     choose_node(redis, count, arguments, lengths);
-    if (redis->contexts[redis->node] == NULL && redis->cluster != NULL)
+    if (redis->contexts[redis->node] == NULL && redis->place.cluster != NULL)
         (void)connect_node(redis);
     ask_node(redis, count, arguments, lengths);
 }
@@ -303,7 +246,7 @@ struct redisReply *view_redis_take(struct view_redis *redis)
 
     if (answer->type != REDIS_REPLY_ERROR)
         return answer;
-    if (redis->cluster != NULL && redis_cluster_moved(redis->cluster, answer->str))
+    if (redis->place.cluster != NULL && redis_cluster_moved(redis->place.cluster, answer->str))
         redis->mapped = false; /* what else has moved?  Asked before the next answer */
     (void)error_set("Redis: %.100s", answer->str);
     freeReplyObject(answer);

@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "stages/outlet/mark.h"
-#include "stages/outlet/redis_address.h"
 #include "stages/outlet/redis_cluster.h"
+#include "stages/outlet/redis_place.h"
 
 struct redisContext;
 struct redisReply;
@@ -23,11 +23,10 @@ struct view;
 enum { VIEW_NODES_MAX = REDIS_NODES_MAX };
 
 struct view_redis {
-    struct redis_address address;    /* of the one server                                     */
-    const char          *where, *group, *topic, *user, *password;   /* the configuration's */
-    int64_t              database, timeout_ms;
+    struct redis_place   place;
+    const char          *where, *group, *topic;   /* the configuration's                      */
+    int64_t              timeout_ms;
     bool                 anywhere;   /* partitioner `any`: a number may be in any partition    */
-    struct redis_cluster *cluster;   /* NULL = one server                                     */
     bool                 mapped;     /* who has which slot was asked, and nothing has moved      */
     uint32_t             node;       /* where the next question goes; 0 = the one server        */
     struct redisContext *contexts[VIEW_NODES_MAX]; /* by node; NULL = not connected             */

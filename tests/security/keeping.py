@@ -20,7 +20,7 @@ def secrets(place):
     """planted secrets appear in no log (at its most talkative), output, answer or process list"""
     planted = place.planted
     settings = {**place.settings(place.sasl()), "http.token": place.secret("token"),
-                "log.level": "debug",
+                "redis.sentinel.password": place.secret("sentinel"), "log.level": "debug",
                 "rdkafka.debug": "security,broker,conf,cgrp"}
     instance = place.it.start(secured.GROUP, "keeping", **settings)
     instance.finish(40)

@@ -17,12 +17,13 @@ import mistakes     # noqa: E402
 import sbom         # noqa: E402
 import secured      # noqa: E402
 import tally        # noqa: E402
+import views        # noqa: E402
 
 TESTS = {"mistakes": mistakes.offline, "unreachable": mistakes.connected,
          "scram": secured.scram, "certificate": secured.certificate,
          "forbidden": secured.forbidden, "doors": doors.doors, "control": doors.control,
          "secrets": keeping.secrets, "cores": keeping.cores, "hostile": hostile.hostile,
-         "sbom": sbom.sbom}
+         "sbom": sbom.sbom, "sentinel": views.sentinel, "tls": views.tls}
 
 if __name__ == "__main__":
     sys.exit(tally.main("security", TESTS, sys.argv[1:], lambda folder: secured.Place(folder),

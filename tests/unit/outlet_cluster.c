@@ -10,31 +10,18 @@
 #include <cmocka.h>
 #include <hiredis/hiredis.h>
 
-#include "pipeline/config.h"
 #include "pipeline/error.h"
 #include "stages/outlet/redis_cluster.h"
 
-static const struct config_row rows[] = {
-    {"redis.mode", CONFIG_CHOICE, "cluster", 0, 0, "single|cluster", "mode", false, false},
-    {"redis.address", CONFIG_TEXT, "a:1,[::1]:2", 0, 0, NULL, "address", false, false},
-};
-
-static struct config        *config;
 static struct redis_cluster *cluster;
-
-static void opened(const char *assignment)
-{
-    config = config_create(rows, sizeof rows / sizeof rows[0]);
-    if (assignment != NULL)
-        assert_int_equal(config_set(config, assignment), 0);
-    assert_int_equal(config_finish(config), 0);
-}
 
 static int begin(void **state)
 {
+    static const struct redis_address seeds[] = {{.host = "a", .port = "1"},
+                                                 {.host = "::1", .port = "2"}};
     (void)state;
-    opened(NULL);
-    return redis_cluster_open(config, &cluster);
+    cluster = redis_cluster_create(seeds, 2);
+    return 0;
 }
 
 static int end(void **state)
@@ -42,7 +29,6 @@ static int end(void **state)
     (void)state;
     free(cluster);
     cluster = NULL;
-    config_destroy(config);
     error_clear();
     return 0;
 }
@@ -81,9 +67,10 @@ static int learn(const char *resp, uint32_t asked)
 
 static const char *node(uint32_t slot)
 {
-    int32_t number = redis_cluster_node(cluster, slot);
+    static char text[REDIS_ADDRESS_TEXT];
+    int32_t     number = redis_cluster_node(cluster, slot);
 
-    return number < 0 ? "none" : cluster->nodes[number];
+    return number < 0 ? "none" : redis_address_print(&cluster->nodes[number], text);
 }
 
 static void learned(void **state)
@@ -111,7 +98,8 @@ static void answers_that_are_none(void **state)
         "-ERR This instance has cluster support disabled\r\n", ":1\r\n", "*1\r\n:1\r\n",
         "*1\r\n*3\r\n:0\r\n:16384\r\n*2\r\n$1\r\na\r\n:1\r\n",
         "*1\r\n*3\r\n:-1\r\n:1\r\n*2\r\n$1\r\na\r\n:1\r\n",
-        "*1\r\n*3\r\n:0\r\n:1\r\n*1\r\n$1\r\na\r\n", "*1\r\n*2\r\n:0\r\n:1\r\n"};
+        "*1\r\n*3\r\n:0\r\n:1\r\n*1\r\n$1\r\na\r\n",
+        "*1\r\n*3\r\n:0\r\n:1\r\n*2\r\n$1\r\na\r\n:65536\r\n", "*1\r\n*2\r\n:0\r\n:1\r\n"};
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_int_equal(learn(wrong[i], 0), -1);
@@ -142,27 +130,8 @@ static void many_nodes(void **state)
         assert_true(redis_cluster_moved(cluster, text));
         assert_string_equal(node(7), text + strlen("MOVED 7 "));
     }
-    assert_string_equal(cluster->nodes[0], "a:1");   /* those of redis.address stay */
+    assert_string_equal(cluster->nodes[0].host, "a");   /* those of redis.address stay */
     assert_int_equal(redis_cluster_next(cluster, cluster->nodes_count - 1), 0);
-}
-
-static void addresses(void **state)
-{
-    static const char *const wrong[] = {"redis.address=a", "redis.address=a:1,",
-                                        "redis.address=unix:/a", "redis.address=a:1,b"};
-    struct redis_cluster *made;
-    (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        config_destroy(config);
-        opened(wrong[i]);
-        assert_int_equal(redis_cluster_open(config, &made), -1);
-        assert_non_null(strstr(error_text(), "redis.address"));
-        error_clear();
-    }
-    config_destroy(config);
-    opened("redis.mode=single");
-    assert_int_equal(redis_cluster_open(config, &made), 0);
-    assert_null(made);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -170,7 +139,7 @@ static void addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST(slots), TEST(learned), TEST(answers_that_are_none),
-                                       TEST(moved), TEST(many_nodes), TEST(addresses)};
+                                       TEST(moved), TEST(many_nodes)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,6 @@
 
 #include "pipeline/error.h"
 #include "stages/outlet/mark.h"
-#include "stages/outlet/redis_address.h"
 
 static const char good[] = "1 12 512 1700000000000000 99 7 1000 1763900000000 345 1763899999999 5";
 
@@ -110,31 +109,11 @@ static void keys(void **state)
     assert_string_equal(key, "{peakline:scans:12}:mark");
 }
 
-static void addresses(void **state)
-{
-    static const char *const bad[] = {"", "host", ":6379", "host:", "host:x", "host:123456",
-                                      "unix:", "host:6379 "};
-    struct redis_address address;
-
-    (void)state;
-    assert_int_equal(redis_address_parse("redis.example:6380", &address), 0);
-    assert_string_equal(address.host, "redis.example");
-    assert_string_equal(address.port, "6380");
-    assert_string_equal(address.path, "");
-    assert_int_equal(redis_address_parse("[::1]:6379", &address), 0);
-    assert_string_equal(address.host, "::1");
-    assert_int_equal(redis_address_parse("unix:/run/redis.sock", &address), 0);
-    assert_string_equal(address.path, "/run/redis.sock");
-    assert_string_equal(address.host, "");
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_int_equal(redis_address_parse(bad[i], &address), -1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back), cmocka_unit_test(the_form), cmocka_unit_test(nearly),
-        cmocka_unit_test(keys), cmocka_unit_test(addresses)};
+        cmocka_unit_test(keys)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,15 +11,12 @@
 #include "pipeline/metric.h"
 #include "redis_server.h"
 #include "stages/outlet/redis_io.h"
+#include "stages/outlet/redis_place.h"
 
 static const struct config_row rows[] = {
     {"kafka.group", CONFIG_TEXT, "g", 0, 0, NULL, "group", false, false},
     {"kafka.topics.scans", CONFIG_TEXT, "scans", 0, 0, NULL, "topic", false, false},
-    {"redis.mode", CONFIG_CHOICE, "single", 0, 0, "single|cluster", "mode", false, false},
-    {"redis.address", CONFIG_TEXT, "localhost:1", 0, 0, NULL, "address", false, false},
-    {"redis.user", CONFIG_TEXT, "", 0, 0, NULL, "user", false, false},
-    {"redis.password", CONFIG_TEXT, "", 0, 0, NULL, "password", false, false},
-    {"redis.database", CONFIG_INTEGER, "0", 0, 1024, NULL, "database", false, false},
+    REDIS_PLACE_ROWS("localhost:1"),
     {"redis.connections", CONFIG_INTEGER, "2", 1, 16, NULL, "connections", false, false},
     {"redis.timeout", CONFIG_DURATION, "5s", 100, 600000, NULL, "timeout", false, false},
 };
@@ -161,7 +158,8 @@ static void by_name(void **state)
     server_stop(SIGTERM);
     server_start("secret", "noeviction");
     (void)snprintf(address, sizeof address, "localhost:%s", server.port);
-    set("redis.password", "secret");
+    assert_int_equal(setenv("PEAKLINE_TEST", "secret", 1), 0);
+    set("redis.password", "${PEAKLINE_TEST}");
     set("redis.user", "default");
     set("redis.database", "3");
     graph_begin(address);

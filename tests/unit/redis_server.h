@@ -16,13 +16,21 @@ static struct {
     char  folder[40], socket[64], address[80], port[8];
 } server = {.folder = "/tmp/peakline-redis-XXXXXX"};
 
+/* $REDIS_SERVER names another program, such as valkey-server. */
+static inline const char *server_program(void)
+{
+    const char *other = getenv("REDIS_SERVER");
+
+    return other != NULL && *other != '\0' ? other : "redis-server";
+}
+
 static inline void server_start(const char *password, const char *policy)
 {
     server.pid = fork();
     if (server.pid == 0) {
         if (freopen("/dev/null", "w", stdout) == NULL)
             _exit(126);
-        execlp("redis-server", "redis-server", "--port", server.port, "--bind", "127.0.0.1",
+        execlp(server_program(), "redis-server", "--port", server.port, "--bind", "127.0.0.1",
                "--unixsocket", server.socket, "--save", "", "--dir", server.folder,
                "--requirepass", password, "--maxmemory-policy", policy, (char *)NULL);
         _exit(127);
@@ -47,8 +55,11 @@ static inline void server_stop(int how)
 /* false, with the reason, where there is no redis-server: the test is skipped. */
 static inline bool server_begin(void)
 {
-    if (access("/usr/bin/redis-server", X_OK) != 0 || mkdtemp(server.folder) == NULL) {
-        (void)printf("skipped: no redis-server here\n");
+    char program[280];
+
+    (void)snprintf(program, sizeof program, "/usr/bin/%s", server_program());
+    if (access(program, X_OK) != 0 || mkdtemp(server.folder) == NULL) {
+        (void)printf("skipped: no %s\n", program);
         return false;
     }
     (void)snprintf(server.socket, sizeof server.socket, "%s/socket", server.folder);
