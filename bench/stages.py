@@ -63,7 +63,7 @@ def instructions(bench, arguments, messages, directory):
     """{stage: instructions a scan}."""
     if shutil.which("valgrind") is None:
         raise rig.BenchError("valgrind not found: install it for --instructions")
-    counts = directory / "callgrind.out"
+    counts = pathlib.Path(arguments.callgrind) if arguments.callgrind else directory / "callgrind"
     result = run_stages(bench, arguments, messages, "callgrind",
                         ("valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={counts}"),
                         SLOW)
@@ -72,6 +72,9 @@ def instructions(bench, arguments, messages, directory):
     found = {}
     for number, place in re.findall(r"^\s*([\d,]+) \(.*?\)\s+(\S+)", text, re.MULTILINE):
         found.setdefault(place.rpartition("/")[2], int(number.replace(",", "")))
+    if not any(name in found for name in CALLBACKS["all"]):
+        raise rig.BenchError(f"{arguments.stages} tells no names of functions: build it with -g "
+                             "(CMAKE_BUILD_TYPE=RelWithDebInfo, the default)")
     return {stage: round(sum(found.get(name, 0) for name in names) / result["scans"])
             for stage, names in CALLBACKS.items()}
 
@@ -116,6 +119,7 @@ def main(words):
     parser.add_argument("--runs", type=int, default=3, metavar="R")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--instructions", action="store_true", help="count them, with valgrind")
+    parser.add_argument("--callgrind", metavar="FILE", help="keep callgrind's output there")
     parser.add_argument("--limit", type=int, default=0, metavar="N",
                         help="fail beyond N instructions a scan")
     arguments = parser.parse_args(words)
