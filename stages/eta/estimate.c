@@ -10,7 +10,7 @@
 #include "stages/eta/model.h"
 #include "stages/eta/short.h"
 
-enum { MOVED_S_MIN = 3600, MOVED_PERCENT = 10, MOVED_OF_SPREAD = 4 };
+enum { MOVED_S_MIN = 3600, MOVED_PERCENT = 10, MOVED_OF_SPREAD = 4, YOUNG_TIMES = 2 };
 
 /* A stated P90 in ten bits of an entry's flags: sixteenths of a minute or so, with six bits of
  * mantissa. */
@@ -53,6 +53,7 @@ struct estimate estimate_make(const struct model *model, const struct parcel *p,
         e.p90_s = p->state_s + o.p90_s;
         e.raw_s = p->state_s + o.raw_s;
         e.basis = (uint8_t)(BASIS_GLOBAL + o.level);
+        e.young = model_age_s(model, now_s) / YOUNG_TIMES < o.p90_s;
     }
     return e;
 }

@@ -18,6 +18,7 @@ struct estimate {
     uint32_t dwell_s;        /* P99 of the time to the next scan from here; 0 = not known    */
     uint8_t  basis;          /* enum estimate_basis                                         */
     bool     known;          /* P50 and P90                                                 */
+    bool     young;          /* its model has not learned for twice as long as P90 says      */
 };
 
 const char *basis_name(enum estimate_basis);   /* "lane" */

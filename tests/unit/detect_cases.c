@@ -388,7 +388,14 @@ static void promise_at_risk_example(void **state)
 {
     (void)state;
     estimate_is(80, 130);
-    SCAN(&w, SCAN_PICKUP, at(1), "HGH", .promise_s = at(114));
+    w.forced.young = true; /* too young to say so, not to see it */
+    SCAN(&w, SCAN_INFO, at(-4), "HGH", .promise_s = at(114));
+    SCAN(&w, SCAN_INFO, at(-3), "HGH");
+    expect_quiet(&w);
+    estimate_is(80, 100);
+    SCAN(&w, SCAN_INFO, at(-2), "HGH");
+    estimate_is(80, 130);
+    SCAN(&w, SCAN_PICKUP, at(1), "HGH");
     expect_quiet(&w);
     SCAN(&w, SCAN_DEPART, at(2), "HGH", "PVG");
     const struct alert *a = expect_change(&w, DETECTOR_PROMISE_AT_RISK, ALERT_OPENED,

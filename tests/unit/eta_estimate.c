@@ -92,6 +92,19 @@ static void moments_and_basis(void **state)
     assert_string_equal(basis_name(BASIS_LANE), "lane");
 }
 
+/* What takes a day is not believed of a model that has seen less than two. */
+static void a_young_model_says_so(void **state)
+{
+    struct parcel p = in_transit(SCAN_DEPART, 5, T0);
+    const uint32_t times[2] = {0, T0 - DAY};
+
+    (void)state;
+    teach(SCAN_DEPART, 5, DAY, 500);
+    assert_false(estimate_make(m, &p, T0).young);
+    assert_int_equal(model_restore(m, "m", 1, (const uint8_t *)times, sizeof times), 0);
+    assert_true(estimate_make(m, &p, T0).young);
+}
+
 static void moved_says_when_to_tell(void **state)
 {
     struct parcel p = in_transit(SCAN_DEPART, 5, T0);
@@ -236,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(unknown_when_there_is_nothing_to_say),
         TEST(moments_and_basis),
+        TEST(a_young_model_says_so),
         TEST(moved_says_when_to_tell),
         TEST(risk_by_promise),
         TEST(an_arrival_teaches_each_step_before_it),
