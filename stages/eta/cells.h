@@ -31,9 +31,9 @@ enum { NOTE_LOW, NOTE_MIDDLE, NOTE_HIGH, NOTE_UNTIL, NOTES };
 struct cell {
     uint64_t key;           /* keys_of                                                      */
     uint32_t touched_s;     /* last learned; its weights are counted from that era           */
-    struct histogram h;     /* its room behind the counts holds the notes                    */
+    struct histogram h;     /* the room of its last row holds the notes                    */
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct cell) == 192 && BUCKETS + (int)NOTES <= ROWS * ROW,
+_Static_assert(sizeof(struct cell) == 192 && HISTOGRAM_NOTES + (int)NOTES <= ROW,
                "three cache lines");
 
 struct coldness {
@@ -108,6 +108,18 @@ static inline uint32_t slot_of(const struct model *m, uint64_t key)
 static inline uint32_t tag_of(const struct model *m, uint64_t key)
 {
     return (uint32_t)(key >> (m->slots_shift - 12)) << SLOT_CELL_BITS;
+}
+
+/* The cell that has the key, but for one chance in millions; CELL_NONE: none has.  Looks at the
+ * index only, so that the cell's lines can be on their way before its key is compared. */
+static inline uint32_t cell_likely(const struct model *m, uint64_t key)
+{
+    uint32_t tag = tag_of(m, key), at = slot_of(m, key);
+
+    for (uint32_t slot; (slot = m->slots[at]) != 0; at = (at + 1) & m->slots_mask)
+        if (((slot ^ tag) - 1) < CELLS_MAX)
+            return (slot ^ tag) - 1;
+    return CELL_NONE;
 }
 
 static inline void cell_mark(struct model *m, uint32_t cell)

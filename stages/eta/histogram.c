@@ -37,8 +37,10 @@ static void histogram_sum(struct histogram *h, uint32_t scale)
     uint32_t total = 0, rows = 0;
 
     for (uint32_t i = 0; i < BUCKETS; i++) {
-        total += h->counts[i];
-        rows |= (uint32_t)(h->counts[i] > 0) << i / ROW;
+        uint32_t count = h->places[bucket_place(i)];
+
+        total += count;
+        rows |= (uint32_t)(count > 0) << i / ROW;
     }
     CHECK(total <= TOTAL_MAX && scale <= SCALE_MAX);
     h->head = total << TOTAL_SHIFT | scale << ROWS | rows;
@@ -51,8 +53,8 @@ static void counts_halve(struct histogram *h)
     uint32_t over = 0;
 
     for (uint32_t i = 0; i < BUCKETS; i++) {
-        over += h->counts[i];
-        h->counts[i] = (uint16_t)(over / 2);
+        over += h->places[bucket_place(i)];
+        h->places[bucket_place(i)] = (uint16_t)(over / 2);
         over %= 2;
     }
 }
@@ -79,8 +81,11 @@ void histogram_multiply(struct histogram *h, double factor)
     CHECK(factor >= 0 && factor <= 2);
     if (factor > 1)
         histogram_coarsen(h); /* there is room then */
-    for (uint32_t i = 0; i < BUCKETS; i++)
-        h->counts[i] = (uint16_t)(h->counts[i] * factor + 0.5);
+    for (uint32_t i = 0; i < BUCKETS; i++) {
+        uint16_t *count = &h->places[bucket_place(i)];
+
+        *count = (uint16_t)(*count * factor + 0.5);
+    }
     histogram_sum(h, histogram_scale(h));
 }
 
@@ -143,7 +148,7 @@ void row_make(struct sight *s, uint32_t row)
     if (s->present >> row & 1)
         for (uint32_t p = 0; p < blend->parts && p < BLEND_PARTS_MAX; p++)
             if (blend->of[p]->head >> row & 1)
-                row_add(mass, blend->of[p]->counts + row * ROW, none + blend->share[p]);
+                row_add(mass, blend->of[p]->places + row_place(row), none + blend->share[p]);
     if (row == ROWS - 1)
         mass[1] = none; /* it has but one block */
     if (row == s->row && s->elapsed_s > 0)
@@ -255,7 +260,7 @@ size_t histogram_pack(const struct histogram *h, uint8_t bytes[HISTOGRAM_BYTES_M
     bytes[0] = (uint8_t)histogram_scale(h);
     for (uint32_t rows = histogram_rows(h); rows != 0; rows &= rows - 1) {
         uint32_t        row = (uint32_t)__builtin_ctz(rows);
-        const uint16_t *counts = h->counts + row * ROW;
+        const uint16_t *counts = h->places + row_place(row);
 
         for (uint32_t i = 0; i < ROW && row * ROW + i < BUCKETS; i++) {
             uint32_t left = counts[i];
@@ -301,7 +306,7 @@ int histogram_unpack(struct histogram *h, const uint8_t *bytes, size_t length)
 
         if (count == 0)
             return error_set("a histogram's bitmap and counts contradict each other");
-        h->counts[i] = (uint16_t)count;
+        h->places[bucket_place(i)] = (uint16_t)count;
         total += count;
     }
     if (at != length || total > TOTAL_MAX)

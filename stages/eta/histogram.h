@@ -27,11 +27,21 @@ enum {
 
 extern const uint32_t bucket_edges[BUCKETS + 1]; /* bucket i: [edges[i], edges[i + 1]) */
 
+/* The last row stands first, as its four buckets leave room for the owner's notes, which share a
+ * line with the head there. */
 struct histogram {
     uint32_t head;               /* total of the counts << TOTAL_SHIFT | scale << ROWS |
                                     bit r: row r, of ROW buckets, has a count other than 0 */
-    uint16_t counts[ROWS * ROW]; /* those behind BUCKETS are none: room for the owner's notes */
+    uint16_t places[ROWS * ROW];
 };
+enum { HISTOGRAM_NOTES = BUCKETS % ROW /* their first place */ };
+
+/* The place of a row's first bucket, of a bucket. */
+static inline uint32_t row_place(uint32_t row) { return row == ROWS - 1 ? 0 : (row + 1) * ROW; }
+static inline uint32_t bucket_place(uint32_t bucket)
+{
+    return row_place(bucket / ROW) + bucket % ROW;
+}
 
 /* Parts of the head; the total is in units of a weight of 2^scale. */
 static inline uint32_t histogram_total(const struct histogram *h) { return h->head >> TOTAL_SHIFT; }
@@ -72,13 +82,14 @@ static inline void histogram_add(struct histogram *h, uint32_t bucket, uint32_t 
                                  uint32_t noise)
 {
     CHECK(bucket < BUCKETS);
-    uint32_t dither = (noise + histogram_total(h) * 0xC2B2AE3Du) >> (32 - SCALE_MAX), units;
+    uint32_t  dither = (noise + histogram_total(h) * 0xC2B2AE3Du) >> (32 - SCALE_MAX), units;
+    uint16_t *count = &h->places[bucket_place(bucket)];
 
     while (1) {
         uint32_t scale = histogram_scale(h);
 
         units = (weight + (dither & ((1u << scale) - 1))) >> scale;
-        if (__builtin_expect(h->counts[bucket] + units <= COUNT_MAX
+        if (__builtin_expect(*count + units <= COUNT_MAX
                              && histogram_total(h) + units <= TOTAL_MAX, 1))
             break;
         histogram_coarsen(h);
@@ -86,7 +97,7 @@ static inline void histogram_add(struct histogram *h, uint32_t bucket, uint32_t 
     if (units == 0)
         return;
     h->head = (h->head + (units << TOTAL_SHIFT)) | 1u << bucket / ROW;
-    h->counts[bucket] = (uint16_t)(h->counts[bucket] + units);
+    *count = (uint16_t)(*count + units);
 }
 
 /* A mixture: mass of bucket i = flat + sum of shares × counts[i].  Its mass is `mass`, 1 but

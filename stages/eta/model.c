@@ -243,7 +243,7 @@ static void notes_make(struct model *m, enum model_family family, const struct p
 {
     static const double probabilities[] = {1.0 / 64, 0.5, 0.9};
     struct cell     *c = &m->cells[path->cells[path->levels - 1]];
-    uint16_t        *notes = c->h.counts + BUCKETS;
+    uint16_t        *notes = c->h.places + HISTOGRAM_NOTES;
     uint32_t         samples = (histogram_total(&c->h) << histogram_scale(&c->h)) / UNIT;
     struct quantiles q;
     struct blend     blend;
@@ -269,6 +269,7 @@ static void notes_make(struct model *m, enum model_family family, const struct p
 struct located {
     uint32_t    bucket, noise, weight;
     struct path path;
+    uint64_t    keys[MODEL_LEVELS];
 };
 
 static inline bool has_samples(const struct histogram *h, double samples)
@@ -289,10 +290,8 @@ static inline uint32_t weight_at(uint32_t age_s, uint32_t seconds, uint32_t weig
                                             : (uint32_t)((uint64_t)weight * age_s / left_s);
 }
 
-/* Makes the cells that are missing where there is room, finer ones once their parent has as many
- * samples as it counts for: before, they would say the same (but legs, of which most corridors
- * see a few, and each of them says much).  The lines that learning touches are on their way. */
-static inline void cells_locate(struct model *m, enum model_family family,
+/* What is probably touched is on its way. */
+static inline void cells_expect(const struct model *m, enum model_family family,
                                 const struct model_sample *sample, uint32_t now_s,
                                 struct located *l)
 {
@@ -302,16 +301,33 @@ static inline void cells_locate(struct model *m, enum model_family family,
     l->path.cells[0] = (uint32_t)family;
     l->bucket = bucket_of(sample->seconds);
     l->noise = sample->seconds * 0x9E3779B1u ^ now_s * 0x85EBCA77u;
-    for (uint32_t level = 1, parent = (uint32_t)family; level < l->path.levels; level++) {
-        uint64_t key = key_at(&w, family, level);
-        uint32_t cell = cell_find(m, key);
+    for (uint32_t level = 1; level < l->path.levels; level++) {
+        uint32_t cell = cell_likely(m, l->keys[level] = key_at(&w, family, level));
 
+        l->path.cells[level] = cell;
+        if (cell == CELL_NONE)
+            continue;
+        __builtin_prefetch(&m->cells[cell], 1);
+        __builtin_prefetch(&m->cells[cell].h.places[bucket_place(l->bucket)], 1);
+    }
+}
+
+/* Makes the cells that are missing where there is room, finer ones once their parent has as many
+ * samples as it counts for: before, they would say the same (but legs, of which most corridors
+ * see a few, and each of them says much). */
+static inline void cells_locate(struct model *m, enum model_family family, uint32_t now_s,
+                                struct located *l)
+{
+    for (uint32_t level = 1, parent = (uint32_t)family; level < l->path.levels; level++) {
+        uint64_t key = l->keys[level];
+        uint32_t cell = l->path.cells[level];
+
+        if (cell == CELL_NONE || m->cells[cell].key != key)
+            cell = cell_find(m, key);
         if (cell == CELL_NONE && parent != CELL_NONE && m->count < m->cells_max + FAMILIES
             && (level == 1 || family == MODEL_LEG
                 || has_samples(&m->cells[parent].h, m->shrink)))
             cell = cell_create(m, key, now_s);
-        if (cell != CELL_NONE)
-            __builtin_prefetch(&m->cells[cell].h.counts[l->bucket], 1);
         l->path.cells[level] = parent = cell;
     }
 }
@@ -345,7 +361,7 @@ static inline void sample_learn(struct model *m, enum model_family family,
         if (cell == CELL_NONE)
             continue;
         cell_learn(m, cell, l, now, now_s);
-        uint16_t *until = &m->cells[cell].h.counts[BUCKETS + NOTE_UNTIL];
+        uint16_t *until = &m->cells[cell].h.places[HISTOGRAM_NOTES + NOTE_UNTIL];
 
         if (*until > 1) {
             --*until;
@@ -379,7 +395,9 @@ void model_learn_all(struct model *m, enum model_family family,
     CHECK(count <= MODEL_SAMPLES_MAX);
     times_keep(m, now_s);
     for (uint32_t i = 0; i < count; i++)
-        cells_locate(m, family, &samples[i], now_s, &located[i]);
+        cells_expect(m, family, &samples[i], now_s, &located[i]);
+    for (uint32_t i = 0; i < count; i++)
+        cells_locate(m, family, now_s, &located[i]);
     for (uint32_t i = 0; i < count; i++) {
         located[i].weight = family == MODEL_LEG ? now.weight
                           : weight_at(model_age_s(m, now_s), samples[i].seconds, now.weight);
@@ -424,7 +442,7 @@ static inline const struct cell *cell_finest(const struct model *m, enum model_f
 
 static inline uint32_t note_of(const struct cell *c, uint32_t note)
 {
-    return short_unpack(c->h.counts[BUCKETS + note], NOTE_BITS);
+    return short_unpack(c->h.places[HISTOGRAM_NOTES + note], NOTE_BITS);
 }
 
 static uint32_t moved_p90_s(const struct model *m, struct model_key key, uint32_t elapsed_s,

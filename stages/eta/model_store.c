@@ -88,7 +88,7 @@ static size_t cell_pack(const struct model *m, const struct cell *c, uint8_t *by
     bytes[0] = CELL_FORMAT;
     memcpy(bytes + 1, &m->step_s, 4);
     memcpy(bytes + 5, &c->touched_s, 4);
-    memcpy(bytes + 9, c->h.counts + BUCKETS, NOTES_BYTES);
+    memcpy(bytes + 9, c->h.places + HISTOGRAM_NOTES, NOTES_BYTES);
     return HEAD_BYTES + histogram_pack(&c->h, bytes + HEAD_BYTES);
 }
 
@@ -207,7 +207,7 @@ static int cell_unpack(struct cell *c, uint32_t *step_s, const uint8_t *bytes, s
         return error_set("its half-life is 0");
     if (histogram_unpack(&c->h, bytes + HEAD_BYTES, length - HEAD_BYTES) != 0)
         return -1;
-    memcpy(c->h.counts + BUCKETS, bytes + 9, NOTES_BYTES);
+    memcpy(c->h.places + HISTOGRAM_NOTES, bytes + 9, NOTES_BYTES);
     return 0;
 }
 

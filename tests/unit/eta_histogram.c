@@ -57,14 +57,14 @@ static double plain_quantile(const struct blend *blend, double elapsed_s, double
 {
     double mass[BUCKETS], total = 0;
 
-    for (int i = 0; i < BUCKETS; i++) {
+    for (uint32_t i = 0; i < BUCKETS; i++) {
         double low = bucket_edges[i], high = bucket_edges[i + 1];
         double left = elapsed_s <= low ? 1 : elapsed_s >= high ? 0
                     : (high - elapsed_s) / (high - low);
 
         mass[i] = (double)blend->flat;
         for (uint32_t p = 0; p < blend->parts; p++)
-            mass[i] += (double)blend->share[p] * (double)blend->of[p]->counts[i];
+            mass[i] += (double)blend->share[p] * (double)blend->of[p]->places[bucket_place(i)];
         total += mass[i] *= left;
     }
     double target = total * probability;
@@ -192,13 +192,13 @@ static void a_full_one_counts_in_larger_units(void **state)
         if (i % 100000 != 0)
             continue;
         for (uint32_t b = 0; b < BUCKETS; b++) {
-            total += h.counts[b];
-            rows |= (uint32_t)(h.counts[b] > 0) << b / ROW;
+            total += h.places[bucket_place(b)];
+            rows |= (uint32_t)(h.places[bucket_place(b)] > 0) << b / ROW;
         }
         assert_int_equal(histogram_total(&h), total);
         assert_int_equal(histogram_rows(&h), rows);
         assert_close(ldexp(total, (int)histogram_scale(&h)), (double)i * WEIGHT);
-        assert_close(ldexp(h.counts[40], (int)histogram_scale(&h)), i * WEIGHT / 4.0);
+        assert_close(ldexp(h.places[bucket_place(40)], (int)histogram_scale(&h)), i * WEIGHT / 4.0);
     }
     assert_true(histogram_scale(&h) > 8);
     uint32_t total = histogram_total(&h);
@@ -225,12 +225,12 @@ static void nonsense_is_refused(void **state)
     assert_int_equal(histogram_unpack(&h, bytes, HEAD_BYTES + 1), -1);
     bytes[HEAD_BYTES - 1] = 0x08; /* bucket 83 */
     assert_int_equal(histogram_unpack(&h, bytes, HEAD_BYTES + 1), 0);
-    assert_int_equal(h.counts[BUCKETS - 1], 1);
+    assert_int_equal(h.places[bucket_place(BUCKETS - 1)], 1);
     bytes[HEAD_BYTES] = 0; /* a count of nothing */
     assert_int_equal(histogram_unpack(&h, bytes, HEAD_BYTES + 1), -1);
     memcpy(bytes + HEAD_BYTES, "\xff\xff\x03", 3); /* the most there can be */
     assert_int_equal(histogram_unpack(&h, bytes, HEAD_BYTES + 3), 0);
-    assert_int_equal(h.counts[BUCKETS - 1], COUNT_MAX);
+    assert_int_equal(h.places[bucket_place(BUCKETS - 1)], COUNT_MAX);
     bytes[HEAD_BYTES + 2] = 4;
     assert_int_equal(histogram_unpack(&h, bytes, HEAD_BYTES + 3), -1);
     bytes[0] = SCALE_MAX + 1;
