@@ -21,6 +21,16 @@ uint32_t cell_find(const struct model *m, uint64_t key)
     return CELL_NONE;
 }
 
+uint32_t cell_likely(const struct model *m, uint64_t key)
+{
+    uint32_t tag = tag_of(m, key), at = slot_of(m, key);
+
+    for (uint32_t slot; (slot = m->slots[at]) != 0; at = (at + 1) & m->slots_mask)
+        if (((slot ^ tag) - 1) < CELLS_MAX)
+            return (slot ^ tag) - 1;
+    return CELL_NONE;
+}
+
 /* The key has no cell yet. */
 static void slot_fill(struct model *m, uint32_t cell)
 {

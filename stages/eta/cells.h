@@ -80,8 +80,10 @@ static inline uint32_t eras_since(const struct cell *c, struct moment now)
     return (now.begun_s - c->touched_s - 1) / now.era_s + 1;
 }
 
-/* The key's cell, or CELL_NONE; a new, empty one. */
+/* The key's cell, or CELL_NONE; the same but for one chance in millions, by the index alone, so
+ * that its lines can be on their way before its key is compared; a new, empty one. */
 uint32_t cell_find(const struct model *, uint64_t key);
+uint32_t cell_likely(const struct model *, uint64_t key);
 uint32_t cell_create(struct model *, uint64_t key, uint32_t now_s);
 /* Room for `size` cells.  Only at creation, and while more is restored than cells_max. */
 void     cells_resize(struct model *, uint32_t size);
@@ -108,18 +110,6 @@ static inline uint32_t slot_of(const struct model *m, uint64_t key)
 static inline uint32_t tag_of(const struct model *m, uint64_t key)
 {
     return (uint32_t)(key >> (m->slots_shift - 12)) << SLOT_CELL_BITS;
-}
-
-/* The cell that has the key, but for one chance in millions; CELL_NONE: none has.  Looks at the
- * index only, so that the cell's lines can be on their way before its key is compared. */
-static inline uint32_t cell_likely(const struct model *m, uint64_t key)
-{
-    uint32_t tag = tag_of(m, key), at = slot_of(m, key);
-
-    for (uint32_t slot; (slot = m->slots[at]) != 0; at = (at + 1) & m->slots_mask)
-        if (((slot ^ tag) - 1) < CELLS_MAX)
-            return (slot ^ tag) - 1;
-    return CELL_NONE;
 }
 
 static inline void cell_mark(struct model *m, uint32_t cell)

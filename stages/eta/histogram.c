@@ -89,6 +89,27 @@ void histogram_multiply(struct histogram *h, double factor)
     histogram_sum(h, histogram_scale(h));
 }
 
+void histogram_add(struct histogram *h, uint32_t bucket, uint32_t weight, uint32_t noise)
+{
+    CHECK(bucket < BUCKETS);
+    uint32_t  dither = (noise + histogram_total(h) * 0xC2B2AE3Du) >> (32 - SCALE_MAX), added;
+    uint16_t *count = &h->places[bucket_place(bucket)];
+
+    while (1) {
+        uint32_t scale = histogram_scale(h);
+
+        added = (weight + (dither & ((1u << scale) - 1))) >> scale;
+        if (__builtin_expect(*count + added <= COUNT_MAX
+                             && histogram_total(h) + added <= TOTAL_MAX, 1))
+            break;
+        histogram_coarsen(h);
+    }
+    if (added == 0)
+        return;
+    h->head = (h->head + (added << TOTAL_SHIFT)) | 1u << bucket / ROW;
+    *count = (uint16_t)(*count + added);
+}
+
 /* ── Mixtures ────────────────────────────────────────────────────────────────────────── */
 
 /* A blend while it is looked at, row by row and only where it must be: from the far end, as

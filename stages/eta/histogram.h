@@ -78,27 +78,7 @@ void histogram_multiply(struct histogram *, double factor);
 void histogram_coarsen(struct histogram *);
 
 /* `weight` is 1 to 255; `noise` decides which way it is rounded. */
-static inline void histogram_add(struct histogram *h, uint32_t bucket, uint32_t weight,
-                                 uint32_t noise)
-{
-    CHECK(bucket < BUCKETS);
-    uint32_t  dither = (noise + histogram_total(h) * 0xC2B2AE3Du) >> (32 - SCALE_MAX), units;
-    uint16_t *count = &h->places[bucket_place(bucket)];
-
-    while (1) {
-        uint32_t scale = histogram_scale(h);
-
-        units = (weight + (dither & ((1u << scale) - 1))) >> scale;
-        if (__builtin_expect(*count + units <= COUNT_MAX
-                             && histogram_total(h) + units <= TOTAL_MAX, 1))
-            break;
-        histogram_coarsen(h);
-    }
-    if (units == 0)
-        return;
-    h->head = (h->head + (units << TOTAL_SHIFT)) | 1u << bucket / ROW;
-    *count = (uint16_t)(*count + units);
-}
+void histogram_add(struct histogram *, uint32_t bucket, uint32_t weight, uint32_t noise);
 
 /* A mixture: mass of bucket i = flat + sum of shares × counts[i].  Its mass is `mass`, 1 but
  * for what was left out as negligible. */
