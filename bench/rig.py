@@ -211,9 +211,11 @@ class Rig:
                 raise BenchError(f"peakline ended with {one.returncode}:\n{tail}")
 
     def kill_peakline(self):
-        self.peakline.kill()
-        self.peakline.wait()
-        self.peakline = None
+        """kill -9 of the one that runs."""
+        only, = self.peaklines
+        only.kill()
+        only.wait()
+        self.peaklines = []
 
     def stop_peakline(self):
         """The worst exit code; -9 where one had to be killed.  None: none ran."""

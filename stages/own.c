@@ -27,7 +27,7 @@
 #include "stages/tell.h"
 #include "stages/track_parts.h"
 
-enum { LOAD_BUCKETS = 64, PARCELS_EXPECTED = 4096 };
+enum { LOAD_BUCKETS = 64, PARCELS_EXPECTED = 4096, PREFETCH_AHEAD = 2 * 8 /* fields, values */ };
 
 /* ── Taking ───────────────────────────────────────────────────────────────── */
 
@@ -252,21 +252,29 @@ static int record_load(struct partition *p, const uint8_t *bytes, size_t length)
 
     if (record_unpack(bytes, length, &parcel) != 0)
         return -1;
-    if (table_restore(p->table, bytes, length) != 0)
-        return -1;
+    uint64_t  hash = parcel_hash(parcel.number, parcel.number_length);
+    uint32_t *armed_s = table_restore(p->table, hash, &parcel, bytes, length);
+    uint32_t  first_s = record_deadline_first(bytes);
+
 #ifdef CANARY_unsent_forgotten
     parcel.unsent_count = 0;   /* planted: what was stored and not sent is never sent */
 #endif
     tell_again(p, &parcel);   /* nobody knows whether they arrived */
-    uint64_t hash = parcel_hash(parcel.number, parcel.number_length);
-    uint32_t first_s = record_deadline_first(bytes);
-
 #ifdef CANARY_wheel_lost
     first_s = 0;   /* planted: timers are not rebuilt at a restart */
 #endif
-    if (first_s != 0)
-        follow_arm(p, hash, parcel.number, parcel.number_length, first_s);
+    if (first_s != 0) {
+        deadlines_arm(p->deadlines, first_s, table_hash32(hash));
+        *armed_s = first_s;
+    }
     return 0;
+}
+
+/* The slot that a field's record will take. */
+static void prefetch(const struct partition *p, const redisReply *number)
+{
+    if (number->str != NULL)
+        table_prefetch_slot(p->table, parcel_hash(number->str, (size_t)number->len));
 }
 
 static int bucket_load(struct track *t, struct partition *p, const redisReply *reply)
@@ -274,6 +282,8 @@ static int bucket_load(struct track *t, struct partition *p, const redisReply *r
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
         const redisReply *record = reply->element[i + 1];
 
+        if (i + PREFETCH_AHEAD < reply->elements)
+            prefetch(p, reply->element[i + PREFETCH_AHEAD]);
         if (record_load(p, (const uint8_t *)record->str, (size_t)record->len) != 0)
             return error_add("parcel %s", reply->element[i]->str);
     }

@@ -3,10 +3,16 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <hiredis/hiredis.h>
 
 #include "pipeline/check.h"
+#include "stages/outlet/reply_heap.h"
+#include "stages/outlet/request.h"
+
+/* Of an array: far beyond a bucket, and memory for it is taken before its elements come. */
+enum { ELEMENTS_MAX = 1 << 22 };
 
 /* hiredis 1.0 widened the length of arrays. */
 #if HIREDIS_MAJOR >= 1
@@ -14,6 +20,88 @@ typedef size_t array_length;
 #else
 typedef int array_length;
 #endif
+
+/* ── Building: objects on the replies' heap ───────────────────────────────── */
+
+static redisReply *object_new(const redisReadTask *task, int type, size_t more)
+{
+    struct redis_replies *replies = task->privdata;
+    redisReply           *object = reply_heap_take(&replies->heap, sizeof *object + more);
+
+    memset(object, 0, sizeof *object);
+    object->type = type;
+    if (task->parent != NULL)
+        ((redisReply *)task->parent->obj)->element[task->idx] = object;
+    return object;
+}
+
+static void *build_string(const redisReadTask *task, char *text, size_t length)
+{
+    redisReply *object = object_new(task, task->type, length + 1);
+
+    object->str = (char *)(object + 1);
+    if (length > 0)
+        memcpy(object->str, text, length);
+    object->str[length] = '\0';
+    object->len = length;
+    return object;
+}
+
+static void *build_array(const redisReadTask *task, array_length length)
+{
+    if ((size_t)length > ELEMENTS_MAX)
+        return NULL;    /* to hiredis: out of memory */
+    redisReply *object = object_new(task, task->type, (size_t)length * sizeof object);
+
+    object->element = (redisReply **)(object + 1);
+    object->elements = (size_t)length;
+    return object;
+}
+
+static void *build_integer(const redisReadTask *task, long long number)
+{
+    redisReply *object = object_new(task, REDIS_REPLY_INTEGER, 0);
+
+    object->integer = number;
+    return object;
+}
+
+static void *build_nil(const redisReadTask *task)
+{
+    return object_new(task, REDIS_REPLY_NIL, 0);
+}
+
+static void leave(void *object)     /* to its heap, or to nobody */
+{
+    (void)object;
+}
+
+#if HIREDIS_MAJOR >= 1  /* of RESP3, which nobody asked for: an object all the same */
+static void *build_double(const redisReadTask *task, double number, char *text, size_t length)
+{
+    (void)number;
+    return build_string(task, text, length);
+}
+
+static void *build_bool(const redisReadTask *task, int value)
+{
+    return object_new(task, REDIS_REPLY_BOOL, value != 0);
+}
+#endif
+
+static redisReplyObjectFunctions building = {
+    .createString  = build_string,
+    .createArray   = build_array,
+    .createInteger = build_integer,
+    .createNil     = build_nil,
+#if HIREDIS_MAJOR >= 1
+    .createDouble  = build_double,
+    .createBool    = build_bool,
+#endif
+    .freeObject    = leave,
+};
+
+/* ── Counting ─────────────────────────────────────────────────────────────── */
 
 /* A counted reply is no object but its type, as the pointer that hiredis hands around. */
 static void *as_object(int type)
@@ -52,30 +140,28 @@ static void *count_nil(const redisReadTask *task)
     return as_object(REDIS_REPLY_NIL);
 }
 
-static void count_free(void *object)
-{
-    (void)object;
-}
-
 static redisReplyObjectFunctions counting = {
     .createString  = count_string,
     .createArray   = count_array,
     .createInteger = count_integer,
     .createNil     = count_nil,
-    .freeObject    = count_free,
+    .freeObject    = leave,
 };
+
+/* ── Both ─────────────────────────────────────────────────────────────────── */
 
 void redis_replies_open(struct redis_replies *replies)
 {
-    replies->builder = redisReaderCreate();
+    replies->builder = redisReaderCreateWithFunctions(&building);
     replies->counter = redisReaderCreateWithFunctions(&counting);
     CHECK(replies->builder != NULL && replies->counter != NULL);
-    replies->counter->privdata = replies;
+    replies->builder->privdata = replies->counter->privdata = replies;
 }
 
 void redis_replies_close(struct redis_replies *replies)
 {
     redis_replies_clear(replies);
+    reply_heap_free(&replies->heap);
     if (replies->builder != NULL)
         redisReaderFree(replies->builder);
     if (replies->counter != NULL)
@@ -85,9 +171,7 @@ void redis_replies_close(struct redis_replies *replies)
 
 void redis_replies_clear(struct redis_replies *replies)
 {
-    for (uint32_t i = 0; replies->list != NULL && i < replies->come; i++)
-        freeReplyObject(replies->list[i]);
-    free(replies->list);
+    reply_heap_empty(&replies->heap);
     replies->list = NULL;
     replies->come = replies->wanted = replies->errors = 0;
     replies->last_type = 0;
@@ -105,8 +189,8 @@ void redis_replies_build(struct redis_replies *replies, uint32_t wanted)
     redis_replies_clear(replies);
     replies->building = true;
     replies->wanted = wanted;
-    replies->list = calloc(wanted, sizeof *replies->list);
-    CHECK(wanted > 0 && replies->list != NULL);
+    CHECK(wanted > 0);
+    replies->list = reply_heap_take(&replies->heap, wanted * sizeof *replies->list);
 }
 
 void redis_replies_count(struct redis_replies *replies)
@@ -124,6 +208,16 @@ static void keep(struct redis_replies *replies, redisReply *reply)
     replies->list[replies->come++] = reply;
 }
 
+/* The beginning of one more reply: its objects would end on another request's heap.  (Its first
+ * byte alone has made none.) */
+static bool is_too_much(const struct redis_replies *replies)
+{
+    const redisReader *reader = replies->builder;
+
+    return replies->building && replies->come == replies->wanted
+        && (reader->ridx > 0 || reader->pos < reader->len);
+}
+
 int redis_replies_feed(struct redis_replies *replies, const char *bytes, size_t length)
 {
     redisReader *reader = replies->building ? replies->builder : replies->counter;
@@ -137,11 +231,9 @@ int redis_replies_feed(struct redis_replies *replies, const char *bytes, size_t 
         if (redisReaderGetReply(reader, &reply) != REDIS_OK)
             return -1;
         if (reply == NULL)
-            return (int)(replies->come - before);
-        if (replies->come == replies->wanted) {
-            reader->fn->freeObject(reply);
+            return is_too_much(replies) ? -1 : (int)(replies->come - before);
+        if (replies->come == replies->wanted)
             return -1;
-        }
         if (replies->building)
             keep(replies, reply);
         else {
@@ -151,13 +243,13 @@ int redis_replies_feed(struct redis_replies *replies, const char *bytes, size_t 
     }
 }
 
-uint32_t redis_replies_take(struct redis_replies *replies, struct redisReply ***list)
+void redis_replies_take(struct redis_replies *replies, struct request *request)
 {
-    uint32_t come = replies->come;
-
-    CHECK(replies->building && come == replies->wanted);
-    *list = replies->list;
-    replies->list = NULL;
+    CHECK(replies->building && replies->come == replies->wanted);
+    request_clear(request);
+    request->replies = replies->list;
+    request->replies_count = replies->come;
+    request->heap = replies->heap;
+    replies->heap = NULL;
     redis_replies_clear(replies);
-    return come;
 }

@@ -13,11 +13,14 @@
 
 struct redisReader;
 struct redisReply;
+struct reply_heap;
+struct request;
 
 struct redis_replies {
     struct redisReader *builder, *counter;
     bool                building;
     struct redisReply **list;      /* building: what has come, `wanted` at most           */
+    struct reply_heap  *heap;      /* … where it lies, and the list too                   */
     uint32_t            come, wanted;
     int                 last_type; /* REDIS_REPLY_*                                       */
     uint32_t            errors;    /* error replies, those within an array too            */
@@ -35,8 +38,8 @@ void redis_replies_count(struct redis_replies *);
 /* Replies that became whole with these bytes; -1: not RESP, or more than wanted. */
 int redis_replies_feed(struct redis_replies *, const char *bytes, size_t length);
 
-/* The objects built, and their number.  owns: the caller. */
-uint32_t redis_replies_take(struct redis_replies *, struct redisReply ***list);
+/* All that was wanted has come: it is the request's, until request_clear. */
+void redis_replies_take(struct redis_replies *, struct request *);
 
 void redis_replies_clear(struct redis_replies *);   /* forgets what has come              */
 void redis_replies_reset(struct redis_replies *);   /* … and half replies: a new connection */

@@ -240,8 +240,7 @@ static enum request_answer judge_replies(const struct redis_server *server,
         return refused(server, request, stream->replies.error);
     if (request->kind != REQUEST_READ)
         return judge_mark(request, stream->replies.list[0]);
-    request_clear(request);
-    request->replies_count = redis_replies_take(&stream->replies, &request->replies);
+    redis_replies_take(&stream->replies, request);
     return REQUEST_APPLIED;
 }
 

@@ -14,6 +14,7 @@
 
 struct buffer;          /* growable bytes, outlet/buffer.h      */
 struct redisReply;      /* hiredis; owned by the request         */
+struct reply_heap;      /* outlet/reply_heap.h                    */
 
 enum request_kind {
     REQUEST_CLAIM,   /* track: make this partition ours; answer: mark, or why not             */
@@ -57,6 +58,7 @@ struct request {
 
     struct buffer     *body;    /* track's; checkpoint and store only read it                 */
     struct redisReply **replies; /* READ: `commands` of them; freed by request_clear            */
+    struct reply_heap  *heap;    /* … where they lie                                          */
     uint32_t   replies_count;
     char      text[128];
 };

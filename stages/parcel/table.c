@@ -328,20 +328,19 @@ uint32_t *table_put(struct table *t, uint64_t hash, const struct parcel *p, bool
     return &record->armed_s;
 }
 
-int table_restore(struct table *t, const uint8_t *bytes, size_t length)
+uint32_t *table_restore(struct table *t, uint64_t hash, const struct parcel *p,
+                        const uint8_t *bytes, size_t length)
 {
-    struct parcel p;
-
-    if (record_unpack(bytes, length, &p) != 0)
-        return -1;
-    uint32_t hash32 = table_hash32(parcel_hash(p.number, p.number_length));
-
+    CHECK(length <= RECORD_BYTES_MAX);
     room_for_one(t);
-    struct slot *slot = find_slot(t, hash32, p.number, p.number_length);
+    struct slot   *slot = find_slot(t, table_hash32(hash), p->number, p->number_length);
+    struct stored *record = slot->ref != 0 ? at_ref(t, slot->ref) : NULL;
 
-    if (slot->ref == 0)
-        memcpy(insert(t, slot, hash32, length)->bytes, bytes, length);
-    return 0;
+    if (record == NULL) {
+        record = insert(t, slot, table_hash32(hash), length);
+        memcpy(record->bytes, bytes, length);
+    }
+    return &record->armed_s;
 }
 
 void table_remove(struct table *t, uint64_t hash, const char *number, size_t number_length)

@@ -30,9 +30,10 @@ const uint8_t *table_find(const struct table *, uint64_t hash, const char *numbe
 /* Stores the parcel (new or changed), marks it dirty when asked.  Returns where the second is
  * kept that table_arm sets; valid until the next table_put or table_remove. */
 uint32_t *table_put(struct table *, uint64_t hash, const struct parcel *, bool dirty);
-/* The same from packed bytes, as streamed in from Redis: clean; never over an entry (0 all
- * the same).  -1 with the error trail: no record. */
-int  table_restore(struct table *, const uint8_t *bytes, size_t length);
+/* The same from packed bytes, as streamed in from Redis, and the parcel that they are: clean,
+ * and never over an entry. */
+uint32_t *table_restore(struct table *, uint64_t hash, const struct parcel *,
+                        const uint8_t *bytes, size_t length);
 void table_remove(struct table *, uint64_t hash, const char *number, size_t number_length);
 
 uint64_t table_count(const struct table *);

@@ -4,36 +4,17 @@ What is named here is toxiproxy's: a toxic makes one direction of a link worse, 
 towards the server, "downstream" what it answers.
 """
 import contextlib
-import fcntl
 import json
 import os
-import shutil
 import subprocess
 import urllib.error
 import urllib.request
 
 import stand
+import tools
 
-VERSION = "2.5.0"
-MODULE = f"github.com/Shopify/toxiproxy/v2/cmd/server@v{VERSION}"
-CACHE = os.environ.get("PEAKLINE_CACHE", os.path.expanduser("~/.cache/peakline"))
-
-
-def program():
-    """The server's path; builds it where there is none yet, one builder at a time."""
-    folder = os.path.join(CACHE, f"toxiproxy-{VERSION}")
-    os.makedirs(CACHE, exist_ok=True)
-    with open(folder + ".lock", "wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(folder):
-            new = folder + ".new"
-            shutil.rmtree(new, ignore_errors=True)
-            build = subprocess.run(["go", "install", MODULE], capture_output=True, text=True,
-                                   env={**os.environ, "GOBIN": new}, timeout=600, check=False)
-            if build.returncode != 0:
-                raise stand.Failed(f"go install {MODULE}: {build.stderr[-500:]}")
-            os.rename(new, folder)
-    return os.path.join(folder, "server")
+VERSION = "v2.5.0"
+MODULE = "github.com/Shopify/toxiproxy/v2/cmd/server"
 
 
 class Link:
@@ -70,8 +51,9 @@ class Proxies:
         self.address = f"127.0.0.1:{stand.free_port()}"
         host, port = self.address.split(":")
         with open(os.path.join(folder, "toxiproxy.log"), "wb") as log:
-            self.process = subprocess.Popen([program(), "-host", host, "-port", port], stdout=log,
-                                            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(
+                [tools.program(MODULE, VERSION), "-host", host, "-port", port], stdout=log,
+                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         stand.until("toxiproxy", 20, self.answers, 0.1)
 
     def answers(self):

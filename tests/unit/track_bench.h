@@ -99,10 +99,14 @@ static void answer_read(struct request *request)
     static struct command command;
     const char *at = request->body->bytes, *end = at + request->body->used;
 
-    request->replies = calloc(request->commands, sizeof *request->replies);
+    struct redis_replies replies = {.list = NULL};
+
+    redis_replies_open(&replies);
+    redis_replies_build(&replies, request->commands);
     while (command_read(&at, end, &command))
-        request->replies[request->replies_count++] = command_reply(&command);
-    assert_int_equal(request->replies_count, request->commands);
+        command_answer(&command, &replies);
+    redis_replies_take(&replies, request);
+    redis_replies_close(&replies);
     request->answer = REQUEST_APPLIED;
 }
 

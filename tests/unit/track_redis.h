@@ -8,9 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <hiredis/hiredis.h>
-
 #include "stages/outlet/buffer.h"
+#include "stages/outlet/redis_replies.h"
 #include "stages/outlet/request.h"
 
 #ifndef BENCH_ENTRIES
@@ -141,12 +140,10 @@ static void command_run(const struct command *command)
     }
 }
 
-static redisReply *command_reply(const struct command *command)
+static void command_answer(const struct command *command, struct redis_replies *replies)
 {
     struct buffer reply = {0};
-    redisReader *reader = redisReaderCreate();
     uint32_t fields = 0;
-    void *object = NULL;
 
     bool get = command_is(command, "GET");   /* a text is kept as the field "" of its key */
     const struct entry *text = get ? entry_find(command->key, "") : NULL;
@@ -165,11 +162,8 @@ static redisReply *command_reply(const struct command *command)
             resp_text(&reply, entries[i].field);
             resp_argument(&reply, entries[i].value, entries[i].length);
         }
-    assert_int_equal(redisReaderFeed(reader, reply.bytes, reply.used), REDIS_OK);
-    assert_int_equal(redisReaderGetReply(reader, &object), REDIS_OK);
-    redisReaderFree(reader);
+    assert_int_equal(redis_replies_feed(replies, reply.bytes, reply.used), 1);
     buffer_free(&reply);
-    return object;
 }
 
 #endif

@@ -4,18 +4,21 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DEPLOY = os.path.join(ROOT, "deploy")
 CACHE = os.environ.get("PEAKLINE_CACHE", os.path.expanduser("~/.cache/peakline"))
+
+
+class Failed(Exception):
+    """What a command was to do, and what it said instead."""
 
 
 def run(*command, wanted=0, **more):
     """What the command printed; it must end with `wanted` (None: with anything but 0)."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, **more)
     if done.returncode != wanted if wanted is not None else done.returncode == 0:
-        sys.exit(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        raise Failed(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout + (done.stderr if wanted != 0 else "")
 
 
