@@ -106,10 +106,11 @@ class Redis:
 class Rig:
     """A private Kafka and Redis in one directory."""
 
-    def __init__(self, keep, say, kafka=True):
+    def __init__(self, keep, say, kafka=True, settings=()):
         self.say = say
         self.keep = keep is not None
         self.kafka = kafka
+        self.settings = settings    # of the broker
         self.dir = pathlib.Path(keep or tempfile.mkdtemp(prefix="peakline-bench-"))
         self.peaklines = []     # the instances that run
         self.redis = None
@@ -121,7 +122,8 @@ class Rig:
             topics = [f"{TOPIC}:{PARTITIONS}", *OUTPUTS]
             if self.kafka:
                 self._service("kafka", "start",
-                              *(word for topic in topics for word in ("--topic", topic)))
+                              *(word for topic in topics for word in ("--topic", topic)),
+                              *(word for line in self.settings for word in ("--set", line)))
             self._service("redis", "start")
             lines = (self.dir / "env").read_text().split()
             self.env = dict(line.split("=", 1) for line in lines)

@@ -8,18 +8,19 @@
 
 #include "bench/peakload/broken.h"
 #include "bench/peakload/calendar.h"
+#include "bench/peakload/labelled/labelled.h"
 #include "bench/peakload/pace.h"
 #include "bench/peakload/partition.h"
 #include "bench/peakload/say.h"
 #include "bench/peakload/scanjson.h"
 #include "bench/peakload/times.h"
 
-enum { SAMPLE = 500, SKEW_MS = 8 * HOUR_MS, DELAY_UNIT_S = 4, LATE_MS = 1000,
-       LATEST_MS = STEPS_MAX * LATE_MS };
+enum { SAMPLE = 500, LATE_MS = 1000, LATEST_MS = STEPS_MAX * LATE_MS };
 
 struct network {
     const struct generate *options;
     struct world    world;
+    struct labelled *labelled;  /* NULL = an ordinary network */
     struct calendar calendar;
     struct run      run;
     struct broken   broken;
@@ -77,10 +78,23 @@ static double choose_alive(const struct generate *g)
     return alive < 1000 ? 1000 : alive > 1e6 ? 1e6 : alive;
 }
 
+static void set_labelled_clocks(struct network *n)
+{
+    const struct generate *g = n->options;
+
+    n->births_per_s = (double)g->parcels / (BIRTH_DAYS * (DAY_MS / 1000.0));
+    n->start_ms = g->start_ms != 0 ? g->start_ms : wall_ms() - WORLD_DAYS * (int64_t)DAY_MS;
+    n->start_ms -= n->start_ms % 1000;
+}
+
 static void set_clocks(struct network *n)
 {
     const struct generate *g = n->options;
 
+    if (g->truth != NULL) {
+        set_labelled_clocks(n);
+        return;
+    }
     n->births_per_s = choose_alive(g) / mean_life_s(n);
     if (g->speed > 0 && g->alive == 0 && g->run.schedule.rate > 0)
         n->births_per_s = g->run.schedule.rate / (mean_length(g) * g->speed);
@@ -116,7 +130,8 @@ static void schedule(struct network *n, uint32_t slot)
 {
     struct life *l = &n->calendar.life[slot];
     const struct step *s = &l->plan[l->step];
-    uint32_t due_s = l->birth_s + s->at_ms / 1000 + 1 + (uint32_t)s->delay * DELAY_UNIT_S;
+    uint32_t unit_s = s->flags & STEP_LONG ? LONG_DELAY_UNIT_S : DELAY_UNIT_S;
+    uint32_t due_s = l->birth_s + s->at_ms / 1000 + 1 + s->delay * unit_s;
 
     l->due_s = due_s > n->second ? due_s : n->second + 1;
     calendar_put(&n->calendar, slot);
@@ -129,8 +144,11 @@ static void give_birth(struct network *n)
     int64_t base_ms = n->options->times == TIMES_NOW ? n->run.pace.now_ms
                                                      : n->start_ms + n->second * INT64_C(1000);
 
-    life_make(l, &n->world, &n->options->nature, n->born * n->workers + n->worker, base_ms,
-              share_length(n));
+    if (n->labelled != NULL)
+        labelled_make(n->labelled, l, n->born, base_ms);
+    else
+        life_make(l, &n->world, &n->options->nature, n->born * n->workers + n->worker, base_ms,
+                  share_length(n));
     l->birth_s = n->second;
     n->born++;
     n->scans_unplanned -= l->steps;
@@ -155,7 +173,7 @@ static int64_t event_ms(struct network *n, struct life *l, struct step *s)
 {
     int64_t time_ms = n->options->times == TIMES_NOW ? stamp_now(n, l, s) : l->base_ms + s->at_ms;
 
-    return s->flags & STEP_SKEWED ? time_ms + SKEW_MS : time_ms;
+    return s->flags & STEP_SKEWED ? time_ms + l->skew_s * INT64_C(1000) : time_ms;
 }
 
 static int send_broken(struct network *n, const char *json, size_t length, const struct life *l,
@@ -278,6 +296,16 @@ static bool too_old(struct network *n)
            sender_check_age(n->run.sender, n->start_ms) != 0;
 }
 
+static int open_labelled(struct network *n)
+{
+    const struct generate *g = n->options;
+
+    if (g->truth == NULL)
+        return 0;
+    n->labelled = labelled_open(&n->world, &g->nature, n->start_ms, g->truth, g->reference);
+    return n->labelled == NULL ? -1 : 0;
+}
+
 static void begin(struct network *n)
 {
     const struct span *span = &n->options->run.span;
@@ -300,10 +328,12 @@ int generate_run(struct generate *g)
         world_make(&n->world, g->nature.seed);
         begin(n);
         set_clocks(n);
-        failed = too_old(n);
+        failed = too_old(n) || open_labelled(n) != 0;
         run_begin(&n->run);
         if (!failed)
             failed = run_network(n) != 0;
+        if (n->labelled != NULL)
+            failed |= labelled_close(n->labelled) != 0;
         result = run_end(&n->run, "generate", failed, print_more, n);
         calendar_free(&n->calendar);
         free(n->broken.value);

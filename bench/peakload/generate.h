@@ -17,6 +17,7 @@ struct generate {
     struct run_options run;
     struct nature nature;
     const char   *csv_facilities;      /* NULL = not wanted                                  */
+    const char   *truth, *reference;   /* of a labelled world: a file and a folder; NULL = none */
     enum times    times;
     int64_t       scans, parcels;      /* -1 = without end                                   */
     int64_t       alive;               /* parcels under way at once; 0 = choose              */

@@ -65,11 +65,32 @@ static const struct option_row what_rows[] = {
      NULL},
     {OPTION_TEXT, "csv-facilities", "FILE", "writes the network: code,name,kind,country,lat,lon,"
      "zone;\n- is standard output; with --scans 0 nothing is sent", AT(csv_facilities), 0, 0, NULL},
+    {OPTION_TEXT, "truth", "FILE", "a labelled world of --parcels N: FILE says what really happens "
+     "in it,\nfor `peakload verify --truth FILE`; it lasts 57 days and ends now", AT(truth), 0, 0,
+     NULL},
+    {OPTION_TEXT, "reference", "DIR", "with --truth: the world's facilities.csv, routes.csv, "
+     "departures.csv\nand calendars.csv go there", AT(reference), 0, 0, NULL},
 };
+
+/* A labelled world makes as many scans as its parcels need, in times of its own. */
+static int complete_labelled(struct generate *g)
+{
+    if (g->truth == NULL && g->reference != NULL)
+        return say("--reference: only with --truth");
+    if (g->truth == NULL)
+        return 0;
+    if (g->parcels < 0 || g->scans >= 0 || g->alive > 0 || g->speed > 0 ||
+        g->run.schedule.rate > 0 || g->run.schedule.curve != NULL || g->run.span.workers > 1)
+        return say("--truth: want --parcels, and neither --scans, --alive, --speed, --rate, "
+                   "--curve nor --worker");
+    return 0;
+}
 
 /* One of scans and parcels follows from the other. */
 static int complete(struct generate *g)
 {
+    if (complete_labelled(g) != 0)
+        return -1;
     if (g->scans > 0 && g->parcels < 0)
         g->parcels = (g->scans + SCANS_PER_PARCEL - 1) / SCANS_PER_PARCEL;
     else if (g->scans < 0 && g->parcels > 0)

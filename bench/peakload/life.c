@@ -81,6 +81,9 @@ static void choose_traits(struct life *l, const struct nature *nature, struct ra
     l->weight_g = l->declared_g + l->declared_g * random_between(r, -4, 4) / 100;
     if (l->oddity == ODD_WEIGHT)
         l->weight_g = l->declared_g * 2 + 800;
+    l->skew_s = 8 * 3600;
+    l->off_e5 = 5000;
+    l->again_ms = 0;
 }
 
 static int choose_length(const struct life *l, struct random *r, struct length wanted)
@@ -163,6 +166,15 @@ static int count_repeats(struct random *r, double share, int length)
     return repeats;
 }
 
+void life_begin(struct life *l, const struct nature *nature, struct random *r, uint64_t index,
+                int64_t base_ms)
+{
+    l->base_ms = base_ms;
+    l->step = 0;
+    choose_traits(l, nature, r);
+    name_it(l, nature->seed, index);
+}
+
 void life_make(struct life *l, const struct world *world, const struct nature *nature,
                uint64_t index, int64_t base_ms, struct length wanted)
 {
@@ -170,10 +182,7 @@ void life_make(struct life *l, const struct world *world, const struct nature *n
     struct journey journey = {.world = world, .random = &r, .life = l};
     int length, repeats;
 
-    l->base_ms = base_ms;
-    l->step = 0;
-    choose_traits(l, nature, &r);
-    name_it(l, nature->seed, index);
+    life_begin(l, nature, &r, index, base_ms);
     length = choose_length(l, &r, wanted);
     repeats = count_repeats(&r, nature->repeats, length);
     journey_draft(&journey, length - repeats);

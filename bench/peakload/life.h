@@ -13,7 +13,8 @@
 #include "bench/peakload/random.h"
 #include "bench/peakload/world.h"
 
-enum { STEPS_MAX = 32, LIFE_DAYS_MAX = 12, NUMBER_MAX = 16 };
+enum { STEPS_MAX = 32, LIFE_DAYS_MAX = 12, NUMBER_MAX = 16, DELAY_UNIT_S = 4,
+       LONG_DELAY_UNIT_S = 600 };
 
 enum code {
     CODE_LABEL, CODE_DECLARED, CODE_PICKUP, CODE_ARRIVE, CODE_DEPART, CODE_SORT, CODE_LOAD,
@@ -47,10 +48,11 @@ enum step_flags {
     STEP_REPEAT = 1,      /* says again what step `of` said                                 */
     STEP_NEAR   = 2,      /* … some minutes later: belt scan and hand scan                   */
     STEP_LATE   = 4,      /* reported after the step that followed it                        */
-    STEP_SKEWED = 8,      /* the scanner's clock is in another zone: 8 h ahead                */
+    STEP_SKEWED = 8,      /* the scanner's clock is off, by the life's skew_s                 */
     STEP_RETRACTS = 16,   /* takes back step `of`                                            */
     STEP_FAR    = 32,     /* far from where it should be delivered                           */
-    STEP_HEAVY  = 64      /* weighed, and not what was declared                              */
+    STEP_HEAVY  = 64,     /* weighed, and not what was declared                              */
+    STEP_LONG   = 128     /* its delay counts in units of ten minutes                        */
 };
 
 /* One scan to come. */
@@ -59,7 +61,7 @@ struct step {
     uint16_t facility, next;
     uint8_t  code;        /* enum code */
     uint8_t  flags;       /* enum step_flags */
-    uint8_t  delay;       /* until it reaches Kafka, in units of 4 s                          */
+    uint8_t  delay;       /* until it reaches Kafka, in units of DELAY_UNIT_S                 */
     uint8_t  of;
 };
 
@@ -71,6 +73,10 @@ struct life {
     uint32_t link;        /* calendar's */
     uint32_t chance;      /* decides small texts: courier, bag, reason                        */
     int32_t  declared_g, weight_g;
+    int32_t  skew_s;      /* of the one device whose clock is off                             */
+    uint32_t again_ms;    /* where its number's next parcel begins; 0 = none                  */
+    uint32_t again_s;     /* … and how much later that one is promised                        */
+    uint16_t off_e5;      /* of STEP_FAR, in 1e-5 degrees                                     */
     uint16_t origin, dest;
     char     number[NUMBER_MAX];
     uint8_t  number_length;
@@ -92,6 +98,10 @@ struct length {
     double mean;
     int    min, max;      /* 1 … STEPS_MAX */
 };
+
+/* Its kind: service, carrier, weight, number; nothing is planned yet. */
+void life_begin(struct life *, const struct nature *, struct random *, uint64_t index,
+                int64_t base_ms);
 
 /* Plans the life of the index-th parcel, born at base_ms. */
 void life_make(struct life *, const struct world *, const struct nature *, uint64_t index,

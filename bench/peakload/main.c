@@ -7,6 +7,7 @@
 #include "bench/peakload/replay.h"
 #include "bench/peakload/say.h"
 #include "bench/peakload/search.h"
+#include "bench/peakload/verify.h"
 
 static const struct {
     const char *name, *summary;
@@ -17,6 +18,7 @@ static const struct {
     {"replay", "sends what a file holds: a recording, kcat -J lines, or CSV with a mapping",
      replay_main},
     {"search", "finds the highest rate that keeps limits of latency and lag", search_main},
+    {"verify", "compares what came of a run with what was sent", verify_main},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

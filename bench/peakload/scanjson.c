@@ -99,7 +99,7 @@ static char *put_position(char *p, const struct facility *f, const struct life *
     float lon = f->lon + (float)(l->chance % 991) * 1e-5F;
 
     p = PUT(p, ",\"lat\":");
-    p = put_degrees(p, lat + (far ? 0.05F : (float)(l->chance % 89) * 1e-5F));
+    p = put_degrees(p, lat + (far ? (float)l->off_e5 * 1e-5F : (float)(l->chance % 89) * 1e-5F));
     p = PUT(p, ",\"lon\":");
     p = put_degrees(p, lon);
     p = PUT(p, ",\"dest_lat\":");
@@ -200,6 +200,13 @@ static char *put_event_id(char *p, const struct life *l, const struct step *s, i
     return p;
 }
 
+/* The next parcel of the same number has a promise of its own. */
+static int64_t promise_ms(const struct life *l, const struct step *s)
+{
+    return l->again_ms == 0 || s->at_ms < l->again_ms ? l->promise_ms
+                                                      : l->promise_ms + l->again_s * INT64_C(1000);
+}
+
 size_t scan_json(char out[SCAN_JSON_MAX], const struct world *w, const struct life *l,
                  const struct step *s, int64_t time_ms)
 {
@@ -225,7 +232,7 @@ size_t scan_json(char out[SCAN_JSON_MAX], const struct world *w, const struct li
     p = put_facility(PUT(p, "\",\"dest\":\""), w, l->dest);
     p = put_word(PUT(p, "\",\"carrier\":\""), &carrier_words[l->carrier]);
     p = put_word(PUT(p, "\",\"service\":\""), &service_words[l->service]);
-    p = time_write(PUT(p, "\",\"promise\":\""), l->promise_ms, origin_zone, false);
+    p = time_write(PUT(p, "\",\"promise\":\""), promise_ms(l, s), origin_zone, false);
     *p++ = '"';
     p = put_weight(p, l, s);
     p = put_extras(p, w, l, s);
