@@ -3,8 +3,8 @@
 
 enum { ANY = 0, ABROAD = 1, HOME = 2, FAR = 4, TRACKED = 8, MILLION = 1000000 };
 
-/* Parts of a million of all parcels; `where` what a parcel must be for it.  Seven in a hundred are
- * abroad, three in four far, seventy-three in a hundred at home and tracked. */
+/* Parts of a million of all parcels; `where` what a parcel must be for it.  FAR: its way has to
+ * lead to another city; to who stays in his own such a cause does nothing. */
 static const struct { const char *name; unsigned parts, where; } causes[CAUSES] = {
     [CAUSE_NONE]            = {"none", 0, ANY},
     [CAUSE_NOT_HANDED_IN]   = {"not-handed-in", 1100, ANY},
@@ -64,7 +64,7 @@ const char *confuser_name(enum confuser confuser)
 
 static unsigned met_by(struct chances c)
 {
-    return (c.abroad ? ABROAD : HOME) | (c.far ? FAR : 0u) | (c.economy ? 0u : TRACKED);
+    return (c.abroad ? ABROAD : HOME) | FAR | (c.economy ? 0u : TRACKED);
 }
 
 /* Of parcels of that kind, so many parts of a million are so many more of those that may. */

@@ -64,7 +64,7 @@ const char *confuser_name(enum confuser);
 
 /* What a parcel may meet. */
 struct chances {
-    bool abroad, economy, far;    /* far: by way of several hubs                             */
+    bool abroad, economy;
 };
 
 enum cause    causes_choose(struct random *, struct chances);

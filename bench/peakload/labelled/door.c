@@ -113,12 +113,11 @@ bool mishap_at_depot(struct trip *t, uint16_t depot)
     return true;
 }
 
-bool mishap_nobody_comes(struct trip *t, uint16_t station, uint16_t hub)
+bool mishap_nobody_comes(struct trip *t, uint16_t station)
 {
     int64_t since_s = t->now_s;
     struct truth *truth;
 
-    (void)hub;
     if (!trip_has(t, CAUSE_NOBODY_COMES))
         return false;
     trip_strike(t);

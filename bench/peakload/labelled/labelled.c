@@ -121,8 +121,7 @@ struct labelled *labelled_open(const struct world *world, const struct nature *n
 static void choose(const struct labelled *w, struct trip *t)
 {
     const struct life *l = t->life;
-    struct chances c = {.abroad = l->service == SERVICE_GLOBAL,
-                        .economy = l->service == SERVICE_ECONOMY, .far = true};
+    struct chances c = {l->service == SERVICE_GLOBAL, l->service == SERVICE_ECONOMY};
 
     if (t->base_s < w->start_s + (int64_t)QUIET_DAYS * DAY_S)
         return;

@@ -75,17 +75,20 @@ static void by_way_of_another(struct trip *t, uint16_t from, uint16_t to, bool t
         truth->end_s = t->now_s;
 }
 
-/* A hub at least a day's drive away in the same country. */
+/* A hub at least a day's drive away in the same country; FACILITY_NONE where there is none. */
 static uint16_t far_hub(struct trip *t, uint16_t from)
 {
     const struct world *w = t->lanes->world;
-    int here = w->facility[from].city, city;
+    int here = w->facility[from].city, first = (int)random_below(t->random, (uint32_t)city_count);
 
-    do
-        city = city_at_home(w, t->random);
-    while (w->minutes[here][city] < FAR_MINUTES ||
-           strcmp(city_table[city].country, city_table[here].country) != 0);
-    return w->place[city].hub;
+    for (int i = 0; i < (int)city_count; i++) {
+        int city = (first + i) % (int)city_count;
+
+        if (w->minutes[here][city] >= FAR_MINUTES &&
+            strcmp(city_table[city].country, city_table[here].country) == 0)
+            return w->place[city].hub;
+    }
+    return FACILITY_NONE;
 }
 
 static void tell_leap(struct trip *t, uint16_t from, uint16_t to, int64_t took_s)
@@ -103,6 +106,10 @@ static void cloned(struct trip *t, uint16_t from, uint16_t to, int64_t drive_s)
     int64_t after_s = random_between(t->random, 5 * MINUTE_S, (int)drive_s * 2 / 3);
     uint16_t hub = far_hub(t, from);
 
+    if (hub == FACILITY_NONE) {
+        trip_until(t, there_s);
+        return;
+    }
     trip_until(t, t->now_s + after_s);
     trip_strike(t);
     tell_leap(t, from, hub, t->now_s - t->seen_s);
@@ -193,9 +200,9 @@ void mishap_second_pickup(struct trip *t, uint16_t hub)
     static const char *const may[] = {"impossible-travel", "looped", "misrouted",
                                       "missed-departure"};
     const struct world *w = t->lanes->world;
-    uint16_t other = far_hub(t, hub);
+    uint16_t other = trip_has(t, CAUSE_LABEL_TWICE) ? far_hub(t, hub) : FACILITY_NONE;
 
-    if (!trip_has(t, CAUSE_LABEL_TWICE))
+    if (other == FACILITY_NONE)
         return;
     trip_strike(t);
     trip_truth(t, "number-reused");

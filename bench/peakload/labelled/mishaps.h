@@ -36,7 +36,7 @@ bool mishap_at_the_door(struct trip *, uint16_t depot);
 bool mishap_at_depot(struct trip *, uint16_t depot);
 
 /* It waits at the station.  True: it was sent back. */
-bool mishap_nobody_comes(struct trip *, uint16_t station, uint16_t hub);
+bool mishap_nobody_comes(struct trip *, uint16_t station);
 
 /* It is called delivered now. */
 void mishap_delivered(struct trip *, struct step *, uint16_t depot);

@@ -12,7 +12,7 @@
 #include "bench/peakload/labelled/truth.h"
 #include "bench/peakload/life.h"
 
-enum { TRUTHS_MAX = 16, AGAIN_DAYS = 33 };
+enum { TRUTHS_MAX = 16 };
 
 struct trip {
     const struct lanes *lanes;

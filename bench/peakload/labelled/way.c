@@ -3,7 +3,7 @@
 
 enum { MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400, OPENS_S = 8 * HOUR_S, CLOSES_S = 20 * HOUR_S,
        IDLE_S = 8 * HOUR_S, STEPS_SAFE = 28, WEEKEND_S = 30 * HOUR_S, ECONOMY_S = 3 * DAY_S,
-       SHORT_WAY = 3, ABROAD_WAY = 16 };
+       SHORT_WAY = 3, ABROAD_WAY = 16, SOON_DAYS = 22, LONG_AGO_DAYS = 31, AGAIN_DAYS = 33 };
 
 static const struct place *place_of(const struct trip *t, int city)
 {
@@ -229,7 +229,7 @@ static void deliver(struct trip *t, uint16_t depot, uint16_t station)
         at = station;
         trip_arrive(t);
         trip_scan(t, CODE_STATION_IN, station, FACILITY_NONE);
-        if (mishap_nobody_comes(t, station, place_of(t, t->city)->hub))
+        if (mishap_nobody_comes(t, station))
             return;
         if (t->cause != CAUSE_NOBODY_COMES)
             wait_at_locker(t);
@@ -269,15 +269,12 @@ static void last_mile(struct trip *t, uint16_t depot, uint16_t station)
 static void live_again(struct trip *t, uint16_t depot, int city)
 {
     bool soon = trip_has(t, CAUSE_NUMBER_AGAIN);
+    int days = soon ? SOON_DAYS : AGAIN_DAYS;
 
-    if ((!soon && t->confuser != CONFUSER_RECYCLED) || t->terminal_s == 0)
+    if ((!soon && t->confuser != CONFUSER_RECYCLED) || t->terminal_s == 0 ||
+        t->now_s + (days + 2) * DAY_S > t->end_s)
         return;
-    if (!soon && t->now_s + (AGAIN_DAYS + 3) * DAY_S > t->end_s)
-        return;
-    if (soon)
-        trip_pass(t, 1440, 28 * 1440);
-    else
-        trip_pass(t, 31 * 1440, AGAIN_DAYS * 1440);
+    trip_pass(t, (soon ? 1 : LONG_AGO_DAYS) * 1440, days * 1440);
     t->confused = !soon;
     t->life->again_ms = (uint32_t)((t->now_s - t->base_s) * 1000);
     t->life->again_s = (uint32_t)(t->now_s - t->base_s);
