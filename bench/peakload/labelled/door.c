@@ -124,7 +124,7 @@ bool mishap_nobody_comes(struct trip *t, uint16_t station)
     truth = trip_truth(t, "uncollected");
     trip_until(t, t->now_s + trip_spread(t, 30 * HOUR_S, 12 * DAY_S));
     truth->end_s = t->now_s;
-    truth->amount = workdays_between(&t->lanes->days, t->city, since_s, t->now_s);
+    truth->amount = trip_worked(t, since_s);
     if (t->life->chance & 1)
         return false;
     trip_return(t, station);

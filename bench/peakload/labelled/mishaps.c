@@ -17,7 +17,7 @@ void mishap_not_handed_in(struct trip *t)
     trip_until(t, t->base_s + trip_spread(t, 18 * HOUR_S, 12 * DAY_S));
     truth->end_s = t->now_s;
     truth->start_s = t->base_s;
-    truth->amount = workdays_between(&t->lanes->days, t->city, t->base_s, t->now_s);
+    truth->amount = trip_worked(t, t->base_s);
 }
 
 int64_t mishap_left_behind(struct trip *t, int64_t planned_s)

@@ -23,7 +23,7 @@ static void tell_silence(struct trip *t)
     truth = trip_truth(t, "stalled");
     truth->start_s = t->seen_s;
     truth->end_s = t->now_s;
-    truth->amount = workdays_between(&t->lanes->days, t->city, t->seen_s, t->now_s);
+    truth->amount = trip_worked(t, t->seen_s);
     truth->usual = norms_usual_s(t->norms, t->life->service, last->code, t->city);
     if (pause_s < LONG_S)
         return;
@@ -91,6 +91,13 @@ int64_t trip_spread(struct trip *t, int64_t least, int64_t most)
     int64_t much = least * (1 << 20) / share;
 
     return much < most ? much : most;
+}
+
+int64_t trip_worked(const struct trip *t, int64_t from_s)
+{
+    int64_t worked_s = workdays_between(&t->lanes->days, t->city, from_s, t->now_s);
+
+    return worked_s > 0 ? worked_s : 1;
 }
 
 struct truth *trip_truth(struct trip *t, const char *type)

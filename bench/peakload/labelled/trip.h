@@ -66,6 +66,9 @@ void trip_strike(struct trip *);
 /* So much of a mishap: at least `least`, twice as much half as often; at most `most`. */
 int64_t trip_spread(struct trip *, int64_t least, int64_t most);
 
+/* Working time from then until now, at least a second: a weekend long is an amount, too. */
+int64_t trip_worked(const struct trip *, int64_t from_s);
+
 /* Something to be told from now on; its end is to be set. */
 struct truth *trip_truth(struct trip *, const char *type);
 
