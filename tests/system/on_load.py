@@ -205,34 +205,6 @@ def measure(new, options):
     trial.check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
 
 
-def truth(new, options):
-    """a labelled world: what went wrong for a cause is told, what only looked like it is not"""
-    it = new(partitions=3)
-    it.scans = f"{it.name}-world"
-    it.broker.create({it.scans: (3, {"retention.ms": "-1"})})
-    file, folder = os.path.join(it.folder, "truth.jsonl"), it.folder
-    sent = peakload(it, "generate", "--parcels", "25000", "--truth", file, "--reference", folder,
-                    "--seed", str(options.seed))
-    names = ("facilities", "routes", "departures", "calendars")
-    instance = it.start("truth", **{f"reference.{name}": os.path.join(folder, f"{name}.csv")
-                                    for name in names})
-    instance.finish(120)
-    sums = instance.metrics()
-    counted = [word for name in ("effective", "merged", "duplicate")
-               for word in (f"--{name}", str(int(sums[f"peakline_scans_{name}_total"])))]
-    trial.check(instance.stop() == 0, "SIGTERM: the exit status is not 0")
-    topics = it.outputs("truth")
-    config = os.path.join(it.folder, "truth.yaml")
-    with open(config, "w", encoding="utf-8") as out:
-        json.dump({"kafka": {"topics": {name: topics[name]
-                                        for name in ("alerts", "dead_letters")}}}, out)
-    # A small world teaches little: what is learned comes later, and is not asked for here.
-    done = peakload(it, "verify", "--config", config, "--truth", file, *counted,
-                    "--least", "0.97", "--least-learned", "0")
-    trial.check(done["planted"] > 300 and sent["sent"] == done["sent"],
-                f"a world of {done['planted']} happenings in {done['sent']} scans")
-
-
 def hdr_agrees(file, took):
     """The interval log, read and summed by HdrHistogram's own code."""
     sums = {}

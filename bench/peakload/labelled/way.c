@@ -175,7 +175,8 @@ static void over_the_border(struct trip *t, int gateway, int to)
     customs(t, in->import_customs, in->hub, false);
 }
 
-/* The depot counts what it has while it waits for couriers. */
+/* The depot counts what it has while it waits for couriers; where a life has no room for so many
+ * scans, a late round takes it. */
 static void wait_for_round(struct trip *t, uint16_t depot, int64_t came_s)
 {
     int64_t round_s = lanes_round(t->lanes, depot, came_s);
@@ -184,6 +185,8 @@ static void wait_for_round(struct trip *t, uint16_t depot, int64_t came_s)
         trip_pass(t, 300, 470);
         trip_scan(t, CODE_SORT, depot, FACILITY_NONE);
     }
+    if (round_s - t->now_s > IDLE_S)
+        round_s = t->now_s + random_between(t->random, 2 * HOUR_S, IDLE_S);
     trip_until(t, round_s + random_between(t->random, 0, 18 * MINUTE_S));
 }
 
