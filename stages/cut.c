@@ -13,6 +13,7 @@
 #include "pipeline/check.h"
 #include "pipeline/log.h"
 #include "pipeline/metric.h"
+#include "stages/activity/counts.h"
 #include "stages/eta/model_store.h"
 #include "stages/kinds.h"
 #include "stages/outlet/mark.h"
@@ -201,6 +202,42 @@ static uint32_t put_model(struct partition *p)
     model_clean(p->model);
     CHECK(w.room == 0 && w.left[0] == 0 && w.left[1] == 0);
     return w.commands;
+}
+
+/* What the open minute has counted since the last cut, as one more part of it; the first part
+ * replaces those of the minute before, even if there is nothing in it yet. */
+static uint32_t put_counts(struct track *t, struct partition *p)
+{
+    char key[KEY_MAX], field[16];
+    uint8_t bytes[TALLY_BYTES_MAX];
+    bool first = p->counts_parts == 0;
+
+    if (p->counts == NULL || (!first && counts_dirty(p->counts) == 0))
+        return 0;
+#ifdef CANARY_minute_forgotten
+    if (!first) {   /* planted: only what was counted up to a minute's first cut is kept */
+        counts_clean(p->counts);
+        return 0;
+    }
+#endif
+    uint32_t minute = counts_minute(p->counts);
+    size_t key_length = partition_key(p, key, "activity");
+
+    t->counted.used = 0;
+    buffer_add(&t->counted, &minute, sizeof minute);
+    for (uint32_t i = 0; i < counts_dirty(p->counts); i++)
+        buffer_add(&t->counted, bytes, counts_pack(p->counts, i, bytes));
+    counts_clean(p->counts);
+    if (first) {
+        resp_command(&p->body, 2);
+        resp_text(&p->body, "UNLINK");
+        resp_argument(&p->body, key, key_length);
+    }
+    int length = snprintf(field, sizeof field, "%u", p->counts_parts++);
+
+    put_field(&p->body, key, key_length, field, (size_t)length, t->counted.bytes,
+              t->counted.used);
+    return 1 + first;
 }
 
 /* ── Records, sorted by bucket ────────────────────────────────────────────── */
@@ -412,7 +449,7 @@ static uint32_t put_everything(struct track *t, struct partition *p)
     p->index.used = 0;
     p->index_commands = 0;
     commands += put_records(t, p);   /* after the index: one may have expired and come back */
-    return commands + put_model(p);
+    return commands + put_model(p) + put_counts(t, p);
 }
 
 /* Names that the dictionary had no number for since the last cut. */

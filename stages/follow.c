@@ -12,6 +12,7 @@
 
 #include "pipeline/check.h"
 #include "pipeline/metric.h"
+#include "stages/activity/counts.h"
 #include "stages/detect/detect.h"
 #include "stages/detect/rulebook.h"
 #include "stages/eta/model.h"
@@ -349,6 +350,24 @@ static void step_effective(struct track *t, struct partition *p, const struct sc
     step_learn(p, scan, s);
 }
 
+/* For whoever watches facilities, lanes, carriers and couriers. */
+static void step_count(struct partition *p, const struct scan *scan, const struct step *s,
+                       name_id was_at)
+{
+    const struct counted counted = {
+        .scan = scan,
+        .here = s->noted.here,
+        .carrier = s->after.carrier,
+        .origin = s->after.origin,
+        .dest = s->after.dest,
+        .was_at = was_at,
+        .is_at = counts_place(&s->after),
+        .arrived = s->arrived,
+    };
+
+    counts_scan(p->counts, p->names, &counted);
+}
+
 bool follow_scan(struct track *t, struct partition *p, const struct scan *scan)
 {
     struct step s;
@@ -372,6 +391,8 @@ bool follow_scan(struct track *t, struct partition *p, const struct scan *scan)
         metric_add(t->duplicates, 1);
         return true;
     }
+    name_id was_at = counts_place(&s.before);
+
     step_begin(t, p, scan, &s);
     unsigned applied = apply_scan(&s.after, scan, &s.class, &s.noted);
 
@@ -381,6 +402,8 @@ bool follow_scan(struct track *t, struct partition *p, const struct scan *scan)
         metric_add(t->merged, 1);
     else
         step_effective(t, p, scan, &s);
+    if (p->counts != NULL && s.class.class == CLASS_EFFECTIVE)
+        step_count(p, scan, &s, was_at);
     if (scan->carrier_number.length != 0 && !(s.after.flags & PARCEL_TOMBSTONE))
         index_carrier(p, &s.before, &s.after);
     apply_house(&s.after, &t->retention, clock_of(p));
@@ -433,6 +456,8 @@ static enum house house_keep(const struct track *t, struct partition *p, uint64_
         apply_shrink(parcel, &t->retention, at_s);
         return HOUSE_KEPT;
     }
+    if (p->counts != NULL)
+        counts_hold(p->counts, p->names, counts_place(parcel), -1);
     cut_remove(p, parcel);
     table_remove(p->table, hash, parcel->number, parcel->number_length);
     return HOUSE_GONE;
@@ -520,6 +545,8 @@ bool follow_clock(struct track *t, struct partition *p, int64_t clock_ms)
 
     if (clock_ms <= p->clock_ms)
         return true;
+    if (p->counts != NULL && !tell_minutes(t, p, clock_ms))
+        return false;
     while (due_take(p, target_s)) {
         struct fired fired = {.count = 0};
 

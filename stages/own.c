@@ -18,6 +18,7 @@
 #include "pipeline/error.h"
 #include "pipeline/log.h"
 #include "pipeline/metric.h"
+#include "stages/activity/counts.h"
 #include "stages/board.h"
 #include "stages/eta/model_store.h"
 #include "stages/eta/priors.h"
@@ -42,6 +43,8 @@ static void state_create(const struct track *t, struct partition *p)
     p->table = table_create(PARCELS_EXPECTED);
     settings.names = p->names = names_create();
     p->model = model_create(&settings);
+    p->counts = t->shares > 0 ? counts_create(t->subjects_max) : NULL;
+    p->counts_parts = 0;
     p->etas = t->catch_up_records > 0 ? eta_queue_create() : NULL;
     CHECK(p->table != NULL && p->names != NULL && p->model != NULL);
 }
@@ -53,6 +56,7 @@ static void state_destroy(struct partition *p)
         deadlines_destroy(p->deadlines);
     names_destroy(p->names);
     model_destroy(p->model);
+    counts_destroy(p->counts);
     eta_queue_destroy(p->etas);
     alert_queue_free(&p->alerts);
 }
@@ -130,6 +134,8 @@ static void own_ready(struct track *t, struct partition *p)
     passage->check_home = (uint32_t)p->mark.home;
     names_clean(p->names);
     model_clean(p->model);
+    if (p->counts != NULL && counts_minute(p->counts) == 0)   /* nothing is stored of one */
+        counts_begin(p->counts, (uint32_t)(p->clock_ms / MINUTE_MS));
     log_info("track", "partition %d is ours from offset %lld: %llu parcels, epoch %llu",
              p->number, (long long)p->position, (unsigned long long)table_count(p->table),
              (unsigned long long)p->mark.epoch);
@@ -151,7 +157,7 @@ static void body_key(struct partition *p, const char *command, const char *suffi
 /* Every key that a lost or foreign view may have left behind. */
 static void body_clear(struct partition *p, struct request *request)
 {
-    static const char *const others[] = {"names", "model", "open", "carrier"};
+    static const char *const others[] = {"names", "model", "open", "carrier", "activity"};
     char suffix[16];
 
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
@@ -174,6 +180,10 @@ static void body_next(struct partition *p, struct request *request)
         body_key(p, "HGETALL", "names");
         body_key(p, "HGETALL", "model");
         request->commands = 2;
+        if (p->counts != NULL) {
+            body_key(p, "HGETALL", "activity");
+            request->commands++;
+        }
     }
     for (uint32_t b = 0; b < LOAD_BUCKETS && p->load_bucket < p->mark.buckets; b++) {
         snprintf(suffix, sizeof suffix, "b%08x", p->load_bucket++);
@@ -245,6 +255,28 @@ static int model_load(struct partition *p, const redisReply *reply)
     return 0;
 }
 
+/* The open minute, in the parts that checkpoints wrote of it. */
+static int counts_load(struct partition *p, const redisReply *reply)
+{
+    for (size_t i = 0; i + 1 < reply->elements; i += 2, p->counts_parts++) {
+        const redisReply *part = reply->element[i + 1];
+        uint32_t minute;
+
+        if (part->len < (int)sizeof minute)
+            return error_set("counts of a minute: too short");
+        memcpy(&minute, part->str, sizeof minute);
+        if (i == 0)
+            counts_begin(p->counts, minute);
+        if (minute != counts_minute(p->counts))
+            return error_set("counts of two minutes: %u and %u", minute,
+                             counts_minute(p->counts));
+        if (counts_restore(p->counts, p->names, (const uint8_t *)part->str + sizeof minute,
+                           (size_t)part->len - sizeof minute) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* Timers are rebuilt from records, and unsent alerts noticed. */
 static int record_load(struct partition *p, const uint8_t *bytes, size_t length)
 {
@@ -259,6 +291,8 @@ static int record_load(struct partition *p, const uint8_t *bytes, size_t length)
 #ifdef CANARY_unsent_forgotten
     parcel.unsent_count = 0;   /* planted: what was stored and not sent is never sent */
 #endif
+    if (p->counts != NULL)
+        counts_hold(p->counts, p->names, counts_place(&parcel), 1);
     tell_again(p, &parcel);   /* nobody knows whether they arrived */
 #ifdef CANARY_wheel_lost
     first_s = 0;   /* planted: timers are not rebuilt at a restart */
@@ -301,7 +335,8 @@ static int replies_load(struct track *t, struct partition *p, const struct reque
                              request->replies[k]->str != NULL ? request->replies[k]->str : "?");
     if (!p->dictionary_loaded) {
         if (names_load(p, request->replies[i++]) != 0 ||
-            model_load(p, request->replies[i++]) != 0)
+            model_load(p, request->replies[i++]) != 0 ||
+            (p->counts != NULL && counts_load(p, request->replies[i++]) != 0))
             return -1;
         p->dictionary_loaded = true;
     }

@@ -27,6 +27,7 @@
 enum { TRACK_TO_KAFKA = 0, TRACK_TO_REDIS = 1, TRACK_BURST = 8, WAITING_MAX = 32,
        DUE_MAX = 16 };
 
+struct counts;
 struct eta_queue;
 struct table;
 struct deadlines;
@@ -58,6 +59,7 @@ struct partition {
     struct names     *names;
     uint64_t          names_refused; /* of names; counted so far                            */
     struct model     *model;
+    struct counts    *counts;   /* of the clock's minute; NULL: nothing is counted         */
     uint32_t due_s[DUE_MAX], due_hash32[DUE_MAX]; /* popped off the wheel: [next, count) wait */
     uint32_t due_next, due_count;
     int64_t  position;          /* next offset to process                                  */
@@ -76,6 +78,7 @@ struct partition {
     struct alert_queue alerts;  /* changes that wait for a cut, or for room to be told         */
     struct eta_queue *etas;     /* estimates that wait while the partition is behind; or NULL   */
     uint32_t      deferred_out; /* batches of unsent alerts not yet acknowledged             */
+    struct minute minute;       /* that is being told, because the clock has left it          */
     uint64_t      ordinal;      /* of the last AT_ONCE batch emitted                        */
     int64_t       suppress_below, settled, high;
     uint64_t      progress_ns;  /* next progress report                                     */
@@ -90,6 +93,7 @@ struct partition {
     struct buffer body;         /* of the request that is out                               */
     struct buffer index;        /* commands for open alerts, carriers, expiry since the cut   */
     uint32_t      index_commands;
+    uint32_t      counts_parts; /* that checkpoints have written of the open minute           */
     uint32_t      load_bucket;  /* next bucket to stream in                                 */
     bool          counted;      /* the count that the whole state is made for was compared     */
     bool          dictionary_loaded;

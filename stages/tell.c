@@ -9,6 +9,7 @@
 #include "pipeline/check.h"
 #include "pipeline/clock.h"
 #include "pipeline/metric.h"
+#include "stages/activity/counts.h"
 #include "stages/eta_queue.h"
 #include "stages/kinds.h"
 #include "stages/outlet/text_out.h"
@@ -221,6 +222,37 @@ void tell_late_etas(struct track *t, struct partition *p, uint64_t now_ns)
 {
     if (p->etas != NULL && (!track_behind(t, p) || cut_late(t, p, now_ns)))
         (void)etas_flush(t, p);
+}
+
+/* Never suppressed: told twice, they are the same counts. */
+static bool minute_tell(struct track *t, struct partition *p)
+{
+    struct origin origin = origin_of(t, p, -1, NULL);
+
+    do {
+        if (!batch_ready(t, p, &p->outputs, OUTPUTS_AT_ONCE))
+            return false;
+    } while (envelope_activity(p->outputs, &origin, &p->minute));
+    metric_add(t->minutes, 1);
+    return true;
+}
+
+bool tell_minutes(struct track *t, struct partition *p, int64_t clock_ms)
+{
+    uint32_t now = (uint32_t)(clock_ms / MINUTE_MS);
+    struct minute *m = &p->minute;
+
+    while (counts_minute(p->counts) < now) {
+        if (m->share == 0 && m->part == 0)
+            *m = (struct minute){.counts = p->counts, .names = p->names, .until = now,
+                                 .shares = t->shares};
+        if (counts_minute(p->counts) > 0 && !minute_tell(t, p))   /* 0: the first there is */
+            return false;
+        metric_add(t->subjects_refused, counts_refused(p->counts));
+        counts_begin(p->counts, m->until);
+        m->share = p->counts_parts = 0;
+    }
+    return true;
 }
 
 void tell_progress(struct track *t, struct partition *p, uint64_t now_ns)

@@ -36,6 +36,9 @@ const struct output *tell_text(struct track *, struct partition *, const struct 
 void tell_eta(struct track *, struct partition *, const struct scan *, const struct eta *);
 /* Estimates that wait are told when the partition has caught up, or no cut will take them. */
 void tell_late_etas(struct track *, struct partition *, uint64_t now_ns);
+/* The clock is about to be there: of minutes that it leaves the counts are told.  false: not
+ * all, for want of room. */
+bool tell_minutes(struct track *, struct partition *, int64_t clock_ms);
 void tell_progress(struct track *, struct partition *, uint64_t now_ns);
 /* Emits what is filled, as the budget allows; before a cut what waits for it, too. */
 void tell_flush(struct track *, struct partition *, bool before_cut);

@@ -69,6 +69,13 @@ static const struct metric_info info_documents_lost = {
     "documents_lost_total", "Documents not kept because their parcel has named four others.",
     METRIC_COUNTER};
 
+static const struct metric_info info_minutes = {
+    "activity_minutes_total", "Minutes whose counts were told.", METRIC_COUNTER};
+static const struct metric_info info_subjects_refused = {
+    "activity_refused_total",
+    "Scans not counted in a subject because the minute has activity.subjects_max others.",
+    METRIC_COUNTER};
+
 static void metrics_open(struct track *t)
 {
     char labels[32];
@@ -95,6 +102,8 @@ static void metrics_open(struct track *t)
     t->refused = metric_open(&info_refused, labels);
     t->names_refused = metric_open(&info_names_refused, labels);
     t->documents_lost = metric_open(&info_documents_lost, labels);
+    t->minutes = metric_open(&info_minutes, labels);
+    t->subjects_refused = metric_open(&info_subjects_refused, labels);
 }
 
 static void settings_read(struct track *t, const struct config *config)
@@ -109,6 +118,9 @@ static void settings_read(struct track *t, const struct config *config)
     t->catch_up_interval_ns = (uint64_t)config_ms(config, "catch_up.interval") * 1000000;
     t->interval_ns = (uint64_t)config_ms(config, "checkpoint.interval") * 1000000;
     t->progress_ns = (uint64_t)config_ms(config, "progress.interval") * 1000000;
+    t->shares = config_bool(config, "activity.enabled")
+                    ? (uint32_t)config_integer(config, "activity.shares") : 0;
+    t->subjects_max = (uint32_t)config_integer(config, "activity.subjects_max");
     t->clock_by_event = strcmp(config_text(config, "clock.mode"), "event") == 0;
     t->clock_tolerance_ms = config_ms(config, "clock.tolerance");
     t->model_cells_max = (uint32_t)config_integer(config, "model.cells_max");
@@ -514,6 +526,7 @@ static void track_fini(struct stage *stage)
     pool_give(t->outputs, &t->scratch);
     buffer_free(&t->open);
     buffer_free(&t->closed);
+    buffer_free(&t->counted);
     pool_destroy(t->outputs);
     pool_destroy(t->requests);
     rulebook_leave(t->book);

@@ -23,6 +23,8 @@ struct track {
     struct priors    *priors;             /* what models begin with; NULL = nothing */
     uint32_t          model_cells_max, model_half_life_s;
     double            model_shrink;
+    uint32_t          shares;             /* of a minute's counts; 0 = nothing is counted     */
+    uint32_t          subjects_max;
     bool              clock_by_event;
     int64_t           clock_tolerance_ms;
     uint32_t          records_max, buckets;
@@ -32,13 +34,14 @@ struct track {
     struct batch     *scratch;        /* the index's texts are written here                  */
     struct buffer     open;           /* cut.c: fields of the open-alerts index …            */
     struct buffer     closed;         /* … that are set, and that are gone                   */
+    struct buffer     counted;        /* … and the counts of the open minute                 */
     struct cut_row   *cut_rows;       /* cut.c's sorting area                               */
     uint32_t         *cut_ends;       /* … where each bucket's rows end                     */
     uint32_t          cut_rows_size, cut_ends_size;
 
     struct metric *effective, *merged, *duplicates, *late, *lives, *alerts, *etas[ETA_REASONS],
                   *suppressed, *superseded, *fired, *ahead, *loaded, *refused,
-                  *names_refused, *documents_lost;
+                  *names_refused, *documents_lost, *minutes, *subjects_refused;
 };
 
 /* track.c: the passage that came first among those waiting, off the queue. */

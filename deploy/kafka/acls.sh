@@ -4,7 +4,7 @@
 #     acls.sh --bootstrap-server HOST:9092 [--command-config FILE]
 #
 # Its options are kafka-acls.sh's own.  For other names set USER_NAME, GROUP, SCANS, ALERTS, ETAS,
-# DEAD_LETTERS or PROGRESS.  DescribeConfigs serves `peakline check --connect` alone.
+# DEAD_LETTERS, PROGRESS or ACTIVITY.  DescribeConfigs serves `peakline check --connect` alone.
 set -eu
 user=User:${USER_NAME:-peakline}
 
@@ -15,4 +15,5 @@ kafka-acls.sh "$@" --add --allow-principal "$user" --group "${GROUP:-peakline}" 
 kafka-acls.sh "$@" --add --allow-principal "$user" \
     --topic "${ALERTS:-alerts}" --topic "${ETAS:-etas}" \
     --topic "${DEAD_LETTERS:-dead-letters}" --topic "${PROGRESS:-progress}" \
+    --topic "${ACTIVITY:-activity}" \
     --operation Write --operation Describe --operation DescribeConfigs

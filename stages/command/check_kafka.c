@@ -9,7 +9,7 @@
 #include "stages/command/check.h"
 #include "stages/outlet/rdkafka_conf.h"
 
-enum { WAIT_MS = 10000, TOPICS_CHECKED = 5, TEXT_SIZE = 256 };
+enum { WAIT_MS = 10000, ACTIVITY = 5 /* its row */, TOPICS_CHECKED = 6, TEXT_SIZE = 256 };
 
 /* Before it librdkafka repeats a nonce, which Kafka 4 takes for a wrong password. */
 #define SCRAM_VERSION 0x02060100
@@ -30,6 +30,7 @@ static const struct {
     {"kafka.topics.etas", "ETAs", true},
     {"kafka.topics.dead_letters", "dead letters", false},
     {"kafka.topics.progress", "progress", true},
+    {"kafka.topics.activity", "counts by the minute", false},
 };
 
 static const rd_kafka_metadata_topic_t *topic_of(const rd_kafka_metadata_t *metadata,
@@ -207,6 +208,8 @@ static int64_t check_topics(struct report *r, const struct config *config, rd_ka
     report_ok(r, "kafka", "%d broker%s by way of %s", metadata->broker_cnt,
               metadata->broker_cnt == 1 ? "" : "s", brokers);
     for (int i = 0; i < TOPICS_CHECKED; i++) {
+        if (i == ACTIVITY && !config_bool(config, "activity.enabled"))
+            continue;
         int64_t count = check_topic(r, rk, metadata, config_text(config, roles[i].setting), i);
 
         partitions = i == 0 ? count : partitions;

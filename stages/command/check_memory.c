@@ -12,6 +12,7 @@
 #include "pipeline/config.h"
 #include "pipeline/env.h"
 #include "pipeline/error.h"
+#include "stages/activity/counts.h"
 #include "stages/command/check.h"
 #include "stages/command/print.h"
 #include "stages/eta/model_store.h"
@@ -113,7 +114,7 @@ static int64_t parcel_bytes(void)
 
 /* What is taken whether there is a parcel or not. */
 struct costs {
-    int64_t parcel, fetched, batches, models, etas, alerts, cuts, fixed, limit;
+    int64_t parcel, fetched, batches, models, etas, alerts, counts, cuts, fixed, limit;
 };
 
 static struct costs reckon(const struct config *config, int64_t partitions)
@@ -128,8 +129,11 @@ static struct costs reckon(const struct config *config, int64_t partitions)
     if (config_integer(config, "catch_up.records") > 0)
         c.etas = (int64_t)eta_queue_bytes() * partitions;
     c.alerts = 2 * ALERTS_WAITING_MAX * (int64_t)sizeof(struct alert_change) * partitions;
+    if (config_bool(config, "activity.enabled"))
+        c.counts = partitions * (int64_t)counts_bytes_max(
+            (uint32_t)config_integer(config, "activity.subjects_max"));
     c.fixed = PROGRAM + c.fetched + c.batches + DECODE_SCRATCH + c.models + c.etas + c.alerts
-            + c.cuts;
+            + c.counts + c.cuts;
     c.limit = c.limit > 0 ? c.limit : env_memory_bytes_max();
     return c;
 }
@@ -162,6 +166,8 @@ void check_memory(struct report *r, const struct config *config, int64_t partiti
     report_cost(r, "learned models", c.models, "model.cells_max of every partition");
     report_cost(r, "waiting estimates", c.etas, "catch_up.records, every partition");
     report_cost(r, "waiting alerts", c.alerts, "every partition, when Kafka is slow");
+    if (c.counts > 0)
+        report_cost(r, "counts of a minute", c.counts, "activity.subjects_max of every partition");
     report_cost(r, "one checkpoint", c.cuts,
                 "checkpoint.records_max; each partition may have one on its way");
     if (c.fixed > c.limit) {

@@ -26,7 +26,7 @@ struct redisReply;
 struct reshard_log;
 struct view_redis;
 
-enum { RESHARD_SUFFIX_MAX = 32, RESHARD_INDEXES = 4 };
+enum { RESHARD_SUFFIX_MAX = 32, RESHARD_INDEXES = 5 };
 extern const char *const reshard_indexes[RESHARD_INDEXES];   /* a partition's keys but buckets */
 
 /* How far it has come; each is gone through again after an interruption. */

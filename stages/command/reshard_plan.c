@@ -12,7 +12,8 @@
 #include "stages/serve/view_redis.h"
 
 static const char *const step_names[RESHARD_STEPS] = {"sending", "copying", "switching"};
-const char *const reshard_indexes[RESHARD_INDEXES] = {"names", "model", "open", "carrier"};
+const char *const reshard_indexes[RESHARD_INDEXES] = {"names", "model", "open", "carrier",
+                                                       "activity"};
 
 struct redisReply *reshard_take(const struct reshard *r, int type)
 {

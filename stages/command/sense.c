@@ -65,7 +65,7 @@ static int check_topics(const struct config *config)
 {
     static const char *const topics[] = {
         "kafka.topics.scans", "kafka.topics.alerts", "kafka.topics.etas",
-        "kafka.topics.dead_letters", "kafka.topics.progress"};
+        "kafka.topics.dead_letters", "kafka.topics.progress", "kafka.topics.activity"};
 
     for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
         const char *name = config_text(config, topics[i]);

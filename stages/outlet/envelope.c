@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pipeline/check.h"
+#include "stages/activity/counts.h"
 #include "stages/detect/detect.h"
 #include "stages/kinds.h"
 #include "stages/outlet/text_out.h"
@@ -360,4 +361,116 @@ void envelope_progress(struct batch *outputs, const struct origin *origin, int64
     out_literal(&o, "}");
     output->length = (uint32_t)(o.at - (const char *)output->value);
     arena_close(outputs, &o);
+}
+
+/* ── A minute's counts ────────────────────────────────────────────────────── */
+
+/* The least number whose key has this home among so many: with as many partitions as there are
+ * shares, each has its own. */
+static void share_key(struct output *output, struct text_out *o, uint32_t share, uint32_t shares)
+{
+    char *begun = o->at;
+
+    for (int64_t n = 0; n == 0 || output->home % shares != share; n++) {
+        o->at = begun;
+        out_number(o, n);
+        output->home = parcel_home(begun, (size_t)(o->at - begun));
+    }
+    output->key = begun;
+    output->key_length = (uint32_t)(o->at - begun);
+}
+
+static void out_degrees(struct text_out *o, int32_t e4)
+{
+    uint32_t whole = (uint32_t)(e4 < 0 ? -e4 : e4);
+    char part[4] = {(char)('0' + whole / 1000 % 10), (char)('0' + whole / 100 % 10),
+                    (char)('0' + whole / 10 % 10), (char)('0' + whole % 10)};
+
+    if (e4 < 0)
+        out_literal(o, "-");
+    out_number(o, whole / 10000);
+    out_literal(o, ".");
+    out_bytes(o, part, sizeof part);
+}
+
+/* Deliveries of a courier: how many, when and where. */
+static void delivery_members(struct text_out *o, const struct names *names,
+                             const struct tally *row)
+{
+    const char *at = names_text(names, NAME_PLACE, row->b);
+
+    out_literal(o, ",");
+    out_number(o, row->a);
+    out_literal(o, ",");
+    out_string(o, at, strlen(at));
+    if (row->lat_e4 == 0 && row->lon_e4 == 0)
+        return;
+    out_literal(o, ",");
+    out_degrees(o, row->lat_e4);
+    out_literal(o, ",");
+    out_degrees(o, row->lon_e4);
+}
+
+/* `["facility:PVG",120,40,38,512,1]`; what neither happened nor is there is not said. */
+static void count_member(struct text_out *o, const struct minute *m, const struct tally *row,
+                         bool *first)
+{
+    const int64_t numbers[4] = {row->in, row->out, row->on_hand, row->exceptions};
+    char text[SUBJECT_TEXT_MAX];
+
+    if (row->home % m->shares != m->share ||
+        (row->events == 0 && row->in == 0 && row->out == 0 && row->on_hand == 0))
+        return;
+    out_bytes(o, *first ? "[" : ",[", *first ? 1 : 2);
+    *first = false;
+    out_string(o, text, counts_subject(m->counts, m->names, row, text));
+    out_literal(o, ",");
+    out_number(o, row->events);
+    if (row->kind == SUBJECT_COURIER)
+        delivery_members(o, m->names, row);
+    for (int i = 0; i < 4 && row->kind != SUBJECT_COURIER; i++) {
+        out_literal(o, ",");
+        out_number(o, numbers[i]);
+    }
+    out_literal(o, "]");
+}
+
+static void member_minute(struct text_out *o, const char *key, size_t key_length, uint32_t minute)
+{
+    member_time(o, key, key_length, minute * (MINUTE_MS / 1000));
+}
+
+bool envelope_activity(struct batch *outputs, const struct origin *origin, struct minute *m)
+{
+    const struct outputs *head = outputs->head;
+    struct text_out o = arena_open(outputs);
+    struct output *output = output_next(outputs, TOPIC_ACTIVITY, 0);
+    const char *full = o.at + ACTIVITY_BYTES_MAX - 8 * SUBJECT_TEXT_MAX;
+    const struct tally *row;
+    bool first = true;
+
+    CHECK(m->share < m->shares && OUTPUTS_ARENA - head->used >= ACTIVITY_BYTES_MAX);
+    share_key(output, &o, m->share, m->shares);
+    output->value = o.at;
+    out_literal(&o, "{\"source\":");
+    out_number(&o, origin->partition);
+    member_number(&o, MEMBER("epoch"), (int64_t)origin->epoch);
+    member_minute(&o, MEMBER("minute"), counts_minute(m->counts));
+    member_minute(&o, MEMBER("until"), m->until);
+    member_number(&o, MEMBER("share"), m->share);
+    member_number(&o, MEMBER("shares"), m->shares);
+    member_number(&o, MEMBER("part"), m->part);
+    out_literal(&o, ",\"counts\":[");
+    while ((row = counts_at(m->counts, m->row)) != NULL && o.at < full) {
+        count_member(&o, m, row, &first);
+        m->row++;
+    }
+    out_literal(&o, "],\"last\":");
+    out_bytes(&o, row == NULL ? "true}" : "false}", row == NULL ? 5 : 6);
+    output->length = (uint32_t)(o.at - (const char *)output->value);
+    arena_close(outputs, &o);
+    m->part = row == NULL ? 0 : m->part + 1;
+    m->row = row == NULL ? 0 : m->row;
+    m->share += row == NULL;
+    return m->share < m->shares;
 }

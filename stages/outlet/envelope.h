@@ -16,6 +16,7 @@
 #include "stages/outlet/output.h"
 #include "stages/parcel/parcel.h"
 
+struct counts;
 struct names;
 struct trace;
 
@@ -63,6 +64,19 @@ void envelope_eta(struct batch *outputs, const struct origin *, const struct eta
 /* How far the partition is: key = partition number. */
 void envelope_progress(struct batch *outputs, const struct origin *, int64_t offset,
                        int64_t clock_ms, int64_t lag, int64_t wall_ms);
+
+/* A minute's counts, told record by record: each share of the subjects is a stream of its own,
+ * whose records have one key. */
+struct minute {
+    const struct counts *counts;
+    const struct names  *names;
+    uint32_t             until;   /* the minute the clock is in now: those between had nothing */
+    uint32_t             share, shares, part; /* which record of which share comes next         */
+    uint32_t             row;     /* and with which subject it begins                         */
+};
+
+/* As much as one record holds; false: it was the last.  The batch has ACTIVITY_BYTES_MAX left. */
+bool envelope_activity(struct batch *outputs, const struct origin *, struct minute *);
 
 uint16_t    alert_life(const struct parcel *, const struct alert *); /* the change belongs to */
 const char *alert_state_name(enum alert_state);   /* "OPENED" */

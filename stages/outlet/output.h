@@ -9,10 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum output_topic { TOPIC_ALERTS, TOPIC_ETAS, TOPIC_DEAD_LETTERS, TOPIC_PROGRESS, TOPICS };
+enum output_topic { TOPIC_ALERTS, TOPIC_ETAS, TOPIC_DEAD_LETTERS, TOPIC_PROGRESS, TOPIC_ACTIVITY,
+                    TOPICS };
 
 enum { OUTPUTS_RECORDS = 256, OUTPUTS_ARENA = 128 * 1024, OUTPUT_HEADERS_MAX = 16,
-       OUTPUT_BYTES_MAX = 4096 /* most that one alert or ETA takes of the arena, all told */ };
+       OUTPUT_BYTES_MAX = 4096 /* most that one alert or ETA takes of the arena, all told */,
+       ACTIVITY_BYTES_MAX = 32 * 1024 /* most that one record of counts takes                */ };
 
 struct output_header {
     const char *name;      /* NUL-terminated; static or in the arena */

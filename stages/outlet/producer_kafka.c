@@ -119,9 +119,12 @@ static void open_topics(struct engine *engine, const struct config *config)
         [TOPIC_ETAS] = "kafka.topics.etas",
         [TOPIC_DEAD_LETTERS] = "kafka.topics.dead_letters",
         [TOPIC_PROGRESS] = "kafka.topics.progress",
+        [TOPIC_ACTIVITY] = "kafka.topics.activity",
     };
 
     for (int t = 0; t < TOPICS; t++) {
+        if (t == TOPIC_ACTIVITY && !config_bool(config, "activity.enabled"))
+            continue;   /* a topic that is asked about may come to be */
         rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(engine->rk);
 
         CHECK(conf != NULL);
@@ -158,7 +161,8 @@ static void engine_close(struct engine *engine)
     rd_kafka_queue_cb_event_enable(engine->events, NULL, NULL);
     rd_kafka_queue_destroy(engine->events);
     for (int t = 0; t < TOPICS; t++)
-        rd_kafka_topic_destroy(engine->targets[t].topic);
+        if (engine->targets[t].topic != NULL)
+            rd_kafka_topic_destroy(engine->targets[t].topic);
     rd_kafka_destroy(engine->rk);
     free(engine);
 }

@@ -75,7 +75,8 @@ static void open_metrics(struct sink *sink)
 {
     static const char *const labels[TOPICS] = {
         [TOPIC_ALERTS] = "topic=\"alerts\"", [TOPIC_ETAS] = "topic=\"etas\"",
-        [TOPIC_DEAD_LETTERS] = "topic=\"dead-letters\"", [TOPIC_PROGRESS] = "topic=\"progress\""};
+        [TOPIC_DEAD_LETTERS] = "topic=\"dead-letters\"", [TOPIC_PROGRESS] = "topic=\"progress\"",
+        [TOPIC_ACTIVITY] = "topic=\"activity\""};
 
     for (int t = 0; t < TOPICS; t++)
         sink->outputs[t] = metric_open(&outputs_info, labels[t]);

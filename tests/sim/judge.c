@@ -2,7 +2,7 @@
  *
  * Against the log: no scan lost, none invented, each broken record a dead letter.
  * Against an undisturbed run of the same log: every record, every index entry and
- * every alert and ETA is the same, whatever went wrong on the way.
+ * every alert, ETA and minute's counts is the same, whatever went wrong on the way.
  */
 #include <stdio.h>
 #include <stdlib.h>

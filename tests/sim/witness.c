@@ -171,6 +171,27 @@ static void eta_heard(struct told *told)
     told->order = strtoull(life, NULL, 10) << 32 | strtoull(sequence, NULL, 10);
 }
 
+/* All but the epoch is a function of the log; the subjects come in no order. */
+static void activity_heard(struct told *told)
+{
+    const char *epoch = strstr(told->value, ",\"epoch\":"), *minute, *rows;
+
+    if (epoch == NULL || (minute = strstr(epoch, ",\"minute\":")) == NULL ||
+        (rows = strstr(minute, ",\"counts\":[")) == NULL) {
+        complain(SOUND, "counts without epoch or minute: %s", told->value);
+        return;
+    }
+    told->change = hash_of(told->value, (size_t)(epoch - told->value)) +
+                   hash_of(minute, (size_t)(rows - minute));
+    for (rows += strlen(",\"counts\":["); *rows == '['; rows += *rows == ',') {
+        size_t length = strcspn(rows, "]") + 1;
+
+        told->change += hash_of(rows, length);
+        rows += length;
+    }
+    told->change += hash_of(rows, strlen(rows));
+}
+
 void witness_hears(void *self, struct told *told)
 {
     struct world *w = self;
@@ -186,6 +207,9 @@ void witness_hears(void *self, struct told *told)
         break;
     case TOPIC_ETAS:
         eta_heard(told);
+        break;
+    case TOPIC_ACTIVITY:
+        activity_heard(told);
         break;
     case TOPIC_DEAD_LETTERS:
         snprintf(text, sizeof text, "%" PRId32 "/%" PRId64, told->source_partition,

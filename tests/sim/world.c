@@ -100,7 +100,7 @@ static void config_make(bool idle_advance, bool undisturbed)
         "redis.buckets=8", "redis.connections=2", "checkpoint.interval=200ms",
         "checkpoint.records_max=100", "progress.interval=5s", "model.cells_max=128",
         "retention.linger=100d", "retention.terminal=100d",
-        "http.listen=", "kafka.start=earliest", NULL};
+        "http.listen=", "kafka.start=earliest", "activity.enabled=true", "activity.shares=2", NULL};
     size_t rows;
     const struct config_row *table = settings_rows(&rows);
 

@@ -108,13 +108,14 @@ class Stand:
     def outputs(self, group):
         """{kind: topic}: each group has outputs of its own, so that two can be compared."""
         topics = {kind: f"{self.name}-{group}-{kind.replace('_', '-')}"
-                  for kind in ("alerts", "etas", "dead_letters", "progress")}
+                  for kind in ("alerts", "etas", "dead_letters", "progress", "activity")}
         if group not in self.groups:
             compact = {"cleanup.policy": "compact"}
             self.broker.create({
                 topics["alerts"]: (self.partitions, {}),
                 topics["dead_letters"]: (2, {"max.message.bytes": "2000000"}),
-                topics["etas"]: (self.partitions, compact), topics["progress"]: (1, compact)})
+                topics["etas"]: (self.partitions, compact), topics["progress"]: (1, compact),
+                topics["activity"]: (4, {})})
             self.groups.add(group)
         return topics
 

@@ -4,10 +4,14 @@
 
 #include "tests/unit/track_bench.h"
 
+#ifndef RUN_SETTINGS
+#define RUN_SETTINGS NULL   /* settings of every test of a file, "path=value", NULL-ended */
+#endif
+
 static inline int setup(void **state)
 {
     (void)state;
-    bench_open(NULL);
+    bench_open(RUN_SETTINGS);
     return 0;
 }
 
