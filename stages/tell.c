@@ -245,7 +245,7 @@ bool tell_minutes(struct track *t, struct partition *p, int64_t clock_ms)
     while (counts_minute(p->counts) < now) {
         if (m->share == 0 && m->part == 0)
             *m = (struct minute){.counts = p->counts, .names = p->names, .until = now,
-                                 .shares = t->shares};
+                                 .sources = p->mark.partitions, .shares = t->shares};
         if (counts_minute(p->counts) > 0 && !minute_tell(t, p))   /* 0: the first there is */
             return false;
         metric_add(t->subjects_refused, counts_refused(p->counts));

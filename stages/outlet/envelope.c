@@ -454,6 +454,7 @@ bool envelope_activity(struct batch *outputs, const struct origin *origin, struc
     output->value = o.at;
     out_literal(&o, "{\"source\":");
     out_number(&o, origin->partition);
+    member_number(&o, MEMBER("sources"), m->sources);
     member_number(&o, MEMBER("epoch"), (int64_t)origin->epoch);
     member_minute(&o, MEMBER("minute"), counts_minute(m->counts));
     member_minute(&o, MEMBER("until"), m->until);

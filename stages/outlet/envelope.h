@@ -71,6 +71,7 @@ struct minute {
     const struct counts *counts;
     const struct names  *names;
     uint32_t             until;   /* the minute the clock is in now: those between had nothing */
+    uint32_t             sources; /* partitions of the scan topic, whose counts add up        */
     uint32_t             share, shares, part; /* which record of which share comes next         */
     uint32_t             row;     /* and with which subject it begins                         */
 };

@@ -69,7 +69,7 @@ static void when_the_clock_leaves(void **state)
     assert_non_null(told);
     assert_true(told->mode == OUTPUTS_AT_ONCE && told->ordinal > 0);
     assert_string_equal(told->key, "0");
-    assert_true(says(0, "{\"source\":1,\"epoch\":1001,\"minute\":\"2024-11-11T08:00:00Z\","
+    assert_true(says(0, "{\"source\":1,\"sources\":4,\"epoch\":1001,\"minute\":\"2024-11-11T08:00:00Z\","
                         "\"until\":\"2024-11-11T08:01:00Z\",\"share\":0,\"shares\":1,\"part\":0,"
                         "\"counts\":[[\"facility:HGH\",3,2,1,1,0]],\"last\":true}"));
     clock_to(T0 + 300);
