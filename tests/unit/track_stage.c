@@ -39,7 +39,7 @@ static void first_claim(void **state)
     assert_int_equal(claim->buckets, BUCKETS);
     assert_int_equal(asked(REQUEST_READ), 1);   /* partition 0's mark; nothing of its own */
     assert_int_equal(last_asked(REQUEST_READ)->of, 0);
-    assert_int_equal(last_asked(REQUEST_CUT)->commands, BUCKETS + 4);
+    assert_int_equal(last_asked(REQUEST_CUT)->commands, BUCKETS + 5);
     while (command_read(&at, gate.body + gate.body_length, &command)) {
         assert_true(command_is(&command, "UNLINK"));
         assert_memory_equal(command.key, "{g:scans:1}:", 12);
@@ -188,7 +188,7 @@ static void missing_buckets(void **state)
     emit();
     const struct request *cut = last_asked(REQUEST_CUT);
 
-    assert_int_equal(cut->commands, BUCKETS + 4);
+    assert_int_equal(cut->commands, BUCKETS + 5);
     assert_int_equal(cut->mark.offset, 12);
     assert_int_equal(cut->mark.records, 0);
     assert_int_equal(cut->mark.clock_ms, 0);
