@@ -1,10 +1,12 @@
 /* settings.c - every setting of Peakline, declared once: path, kind, default,
- * bounds and a sentence.  The detectors' thresholds come from their own structs. */
+ * bounds and a sentence.  The detectors' and rules'
+ * thresholds come from their own structs. */
 #include "stages/settings.h"
 
 #include <string.h>
 
 #include "pipeline/check.h"
+#include "stages/activity/rule.h"
 #include "stages/detect/detect.h"
 #include "stages/outlet/redis_place.h"
 
@@ -124,13 +126,16 @@ static const struct config_row product_rows[] = {
 const struct config_row *settings_rows(size_t *count)
 {
     static struct config_row rows[ROWS_MAX];
-    size_t own = sizeof product_rows / sizeof product_rows[0], more = 0;
+    size_t own = sizeof product_rows / sizeof product_rows[0], more = 0, few = 0;
     const struct config_row *detectors = detect_rows(&more);
 
-    CHECK(own + more <= ROWS_MAX);
+    const struct config_row *activity = rule_rows(&few);
+
+    CHECK(own + more + few <= ROWS_MAX);
     memcpy(rows, product_rows, sizeof product_rows);
     memcpy(rows + own, detectors, more * sizeof *detectors);
-    *count = own + more;
+    memcpy(rows + own + more, activity, few * sizeof *activity);
+    *count = own + more + few;
     return rows;
 }
 

@@ -23,7 +23,7 @@ struct command {
 
 extern const struct command command_run, command_check, command_parcel, command_alerts,
     command_partitions, command_detectors, command_graph, command_demo, command_backtest,
-    command_learn, command_reload, command_drain, command_reshard;
+    command_learn, command_activity, command_reload, command_drain, command_reshard;
 
 /* An option of one command: with an argument (`value` is set to it) or without (`flag`). */
 struct command_option {

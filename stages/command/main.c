@@ -13,7 +13,8 @@ const char *malloc_conf = "background_thread:true,thp:always,metadata_thp:auto";
 static const struct command *const commands[] = {
     &command_run,       &command_check,     &command_demo,  &command_parcel, &command_alerts,
     &command_partitions, &command_detectors, &command_graph,
-    &command_backtest,  &command_learn,     &command_reload,    &command_drain,  &command_reshard,
+    &command_backtest,  &command_learn,     &command_activity,  &command_reload, &command_drain,
+    &command_reshard,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

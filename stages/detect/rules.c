@@ -80,10 +80,14 @@ static void row_add(struct rows *r, const char *prefix, const struct detector *d
     r->rows[r->count++] = row;
 }
 
-static struct config_row threshold_row(const struct threshold *t, const char *fallback)
+struct config_row threshold_row(const struct threshold *t, char fallback[THRESHOLD_TEXT])
 {
     struct config_row row = {.kind = CONFIG_INTEGER, .fallback = fallback, .help = t->help};
 
+    if (t->kind == THRESHOLD_DURATION)
+        duration_print(t->fallback, fallback);
+    else
+        (void)snprintf(fallback, THRESHOLD_TEXT, "%" PRId64, t->fallback);
     switch (t->kind) {
     case THRESHOLD_DURATION:
         row.kind = CONFIG_DURATION;
@@ -115,10 +119,6 @@ static void detector_rows(struct rows *r, const char *prefix, int id)
     for (int i = 0; i < THRESHOLDS_MAX && d->thresholds[i].name != NULL; i++) {
         const struct threshold *t = &d->thresholds[i];
 
-        if (t->kind == THRESHOLD_DURATION)
-            duration_print(t->fallback, r->defaults[id][i]);
-        else
-            (void)snprintf(r->defaults[id][i], THRESHOLD_TEXT, "%" PRId64, t->fallback);
         row_add(r, prefix, d, t->name, threshold_row(t, r->defaults[id][i]));
     }
 }
@@ -157,8 +157,7 @@ static const char *path_of(char path[RULE_PATH_MAX], const char *service, const 
     return path;
 }
 
-static int64_t threshold_value(const struct config *config, const char *path,
-                               enum threshold_kind kind)
+int64_t threshold_value(const struct config *config, const char *path, enum threshold_kind kind)
 {
     return kind == THRESHOLD_DURATION ? config_ms(config, path) / 1000
                                       : config_integer(config, path);

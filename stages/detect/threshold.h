@@ -29,4 +29,12 @@ struct threshold {
 /* Its default as people write it: "12h", "30 %", "500 g".  thread: any. */
 void threshold_print(const struct threshold *, char text[THRESHOLD_TEXT]);
 
+struct config;
+struct config_row;
+
+/* The setting that it is, but for its path; its default goes into `fallback`, as configuration
+ * has it, which must live as long as the row.  And what such a setting says, in the kind's unit. */
+struct config_row threshold_row(const struct threshold *, char fallback[THRESHOLD_TEXT]);
+int64_t threshold_value(const struct config *, const char *path, enum threshold_kind);
+
 #endif

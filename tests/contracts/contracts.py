@@ -200,6 +200,19 @@ def incidents_fold(run):
     check(f"{len(mine)} open of" in done.stdout, done.stdout[-200:])
 
 
+def watched(run):
+    """`peakline activity` reads every record of counts that was told, and judges their minutes"""
+    import stand
+    done = subprocess.run([stand.PEAKLINE, "activity", "-"], capture_output=True, timeout=60,
+                          input=b"\n".join(m.value() for m in run.told["activity"]), check=False)
+    check(done.returncode == 0, done.stderr[-500:])
+    said = re.search(rb"; (\d+) subjects, judged to 20", done.stdout)
+    check(said and int(said[1]) > 10, done.stdout[-300:])
+    broken = subprocess.run([stand.PEAKLINE, "activity", "-"], capture_output=True, timeout=60,
+                            input=run.told["activity"][0].value() + b"\nno record\n", check=False)
+    check(broken.returncode == 1 and b"standard input:2" in broken.stderr, broken.stderr)
+
+
 def library(run):
     """the Function library finds every stored parcel, where murmur2 says"""
     import record
@@ -285,7 +298,7 @@ def incidents_in_c(run):
 
 
 TESTS = {"messages": messages, "traces": traces, "planted": planted, "incidents": incidents_fold,
-         "incidents-c": incidents_in_c, "bridge": bridged.bridge,
+         "incidents-c": incidents_in_c, "bridge": bridged.bridge, "watched": watched,
          "library": library, "users": users, "asyncapi": asyncapi}
 
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "pipeline/metric.h"
+#include "stages/activity/minutes.h"
 
 static const char *const counting[] = {"activity.enabled=true", "activity.shares=1", NULL};
 #define RUN_SETTINGS counting
@@ -69,7 +69,8 @@ static void when_the_clock_leaves(void **state)
     assert_non_null(told);
     assert_true(told->mode == OUTPUTS_AT_ONCE && told->ordinal > 0);
     assert_string_equal(told->key, "0");
-    assert_true(says(0, "{\"source\":1,\"sources\":4,\"epoch\":1001,\"minute\":\"2024-11-11T08:00:00Z\","
+    assert_true(says(0, "{\"source\":1,\"sources\":4,\"epoch\":1001,"
+                        "\"minute\":\"2024-11-11T08:00:00Z\","
                         "\"until\":\"2024-11-11T08:01:00Z\",\"share\":0,\"shares\":1,\"part\":0,"
                         "\"counts\":[[\"facility:HGH\",3,2,1,1,0]],\"last\":true}"));
     clock_to(T0 + 300);
@@ -191,6 +192,7 @@ static void unreadable(void **state)
 static void in_shares(void **state)
 {
     static const char *const settings[] = {"activity.enabled=true", "activity.shares=3", NULL};
+    struct minutes *minutes = minutes_create();
     uint32_t found = 0;
 
     (void)state;
@@ -213,6 +215,7 @@ static void in_shares(void **state)
         (void)snprintf(words, sizeof words, "\"share\":%u,", share);
         assert_true(says(share, words) && says(share, "\"last\":true"));
         assert_int_equal(parcel_home(told->key, strlen(told->key)) % 3, share);
+        assert_int_equal(minutes_take(minutes, told->value, strlen(told->value)), 0);
         for (const char *at = told->value; (at = strstr(at, "\"facility:")) != NULL; found++) {
             at++;
             assert_int_equal(parcel_home(at, strcspn(at, "\"")) % 3, share);
@@ -220,6 +223,8 @@ static void in_shares(void **state)
     }
     assert_null(told_counts(3));
     assert_int_equal(found, 30);
+    assert_int_equal(minutes_streams(minutes), 3 * PARTITIONS);
+    minutes_destroy(minutes);
 }
 
 int main(void)
