@@ -37,6 +37,8 @@ struct rule {
     struct opinion (*judge)(const struct site *, const int64_t *thresholds);
     /* So many minutes in a row it must be; the index of a threshold, -1 = one. */
     int         lasting;
+    /* It looks so far back, at most SITE_MINUTES: the same, -1 = no farther than it knows. */
+    int         window;
 };
 
 /* THE table, NULL-ended. */
@@ -53,6 +55,7 @@ struct rule_values {
     bool    enabled[RULES_MAX];
     int64_t thresholds[RULES_MAX][THRESHOLDS_MAX];
 };
-void rule_values_read(struct rule_values *, const struct config *);
+/* 0; -1 with the error trail: a rule cannot look so far back. */
+int rule_values_read(struct rule_values *, const struct config *);
 
 #endif

@@ -145,7 +145,8 @@ static int watch_files(const struct config *config, char **files, bool json)
     struct watching    w = {.json = json};
     int                bad = 0;
 
-    rule_values_read(&values, config);
+    if (rule_values_read(&values, config) != 0)
+        return command_failed(&command_activity, EX_CONFIG);
     w.watch = watch_create(&values, tell, &w);
     for (; *files != NULL && bad == 0; files++)
         bad = read_file(&w, *files);

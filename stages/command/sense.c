@@ -7,6 +7,7 @@
 
 #include "pipeline/config.h"
 #include "pipeline/error.h"
+#include "stages/activity/rule.h"
 #include "stages/detect/detect.h"
 #include "stages/intake/start.h"
 #include "stages/outlet/rdkafka_conf.h"
@@ -110,11 +111,19 @@ static int check_rules(const struct config *config)
     return 0;
 }
 
+/* The rules about activity can do what is asked of them. */
+static int check_activity(const struct config *config)
+{
+    struct rule_values values;
+
+    return rule_values_read(&values, config);
+}
+
 int sense_check(const struct config *config)
 {
     static int (*const checks[])(const struct config *) = {
         check_brokers, check_topics, check_start, check_redis_place, check_orders, check_rdkafka,
-        check_rules, http_check};
+        check_activity, check_rules, http_check};
 
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
         if (checks[i](config) != 0)

@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "pipeline/config.h"
 #include "pipeline/error.h"
 #include "stages/activity/watch.h"
 #include "stages/scan/format.h"
@@ -204,9 +205,38 @@ static void thresholds(void **state)
     }
 }
 
+/* A setting decides; one that the rule cannot follow is named. */
+static void settings(void **state)
+{
+    size_t count;
+    const struct config_row *rows = rule_rows(&count);
+    struct config *config = config_create(rows, count);
+    struct rule_values values;
+
+    (void)state;
+    assert_int_equal(config_set(config, "activity.site-silent.for=20min"), 0);
+    assert_int_equal(config_set(config, "activity.congested.enabled=false"), 0);
+    assert_int_equal(config_finish(config), 0);
+    assert_int_equal(rule_values_read(&values, config), 0);
+    assert_int_equal(values.thresholds[0][1], 1200);
+    assert_int_equal(values.thresholds[1][1], 600);
+    assert_true(values.enabled[0] && !values.enabled[2]);
+    config_destroy(config);
+
+    config = config_create(rows, count);
+    assert_int_equal(config_set(config, "activity.carrier-silent.for=2h"), 0);
+    assert_int_equal(config_finish(config), 0);
+    assert_int_equal(rule_values_read(&values, config), -1);
+    assert_non_null(strstr(error_text(), "activity.carrier-silent.for"));
+    assert_non_null(strstr(error_text(), "accepted is 1min to 1h"));
+    error_clear();
+    config_destroy(config);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(examples), cmocka_unit_test(thresholds)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(examples), cmocka_unit_test(thresholds),
+                                       cmocka_unit_test(settings)};
 
     return cmocka_run_group_tests_name("activity_examples", tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 
 #include "pipeline/check.h"
 #include "pipeline/config.h"
+#include "pipeline/error.h"
 #include "stages/activity/rule.h"
 
 extern const struct rule rule_site_silent, rule_carrier_silent, rule_congested,
@@ -61,7 +62,16 @@ const struct config_row *rule_rows(size_t *count)
     return made.rows;
 }
 
-void rule_values_read(struct rule_values *values, const struct config *config)
+static int window_judge(const struct config *config, const struct rule *rule, const char *path,
+                        int64_t seconds)
+{
+    if (rule->window < 0 || (seconds >= 60 && seconds <= 3600))
+        return 0;
+    (void)error_set("found %" PRId64 " s, accepted is 1min to 1h", seconds);
+    return config_blame(config, path);
+}
+
+int rule_values_read(struct rule_values *values, const struct config *config)
 {
     char path[PATH_MAX_];
 
@@ -69,8 +79,14 @@ void rule_values_read(struct rule_values *values, const struct config *config)
         const struct rule *rule = rule_table[id];
 
         values->enabled[id] = config_bool(config, path_of(path, rule, "enabled"));
-        for (int i = 0; i < THRESHOLDS_MAX && rule->thresholds[i].name != NULL; i++)
-            values->thresholds[id][i] = threshold_value(
-                config, path_of(path, rule, rule->thresholds[i].name), rule->thresholds[i].kind);
+        for (int i = 0; i < THRESHOLDS_MAX && rule->thresholds[i].name != NULL; i++) {
+            const struct threshold *t = &rule->thresholds[i];
+            int64_t value = threshold_value(config, path_of(path, rule, t->name), t->kind);
+
+            values->thresholds[id][i] = value;
+            if (i == rule->window && window_judge(config, rule, path, value) != 0)
+                return -1;
+        }
     }
+    return 0;
 }

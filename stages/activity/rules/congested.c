@@ -39,4 +39,5 @@ const struct rule rule_congested = {
     },
     .judge      = judge,
     .lasting    = FOR,
+    .window     = -1,
 };

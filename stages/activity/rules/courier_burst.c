@@ -72,4 +72,5 @@ const struct rule rule_courier_burst = {
     },
     .judge      = judge,
     .lasting    = -1,
+    .window     = -1,
 };

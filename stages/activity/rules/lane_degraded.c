@@ -41,4 +41,5 @@ const struct rule rule_lane_degraded = {
     },
     .judge      = judge,
     .lasting    = -1,
+    .window     = -1,
 };

@@ -42,6 +42,7 @@ const struct rule rule_site_silent = {
     .thresholds = THRESHOLDS,
     .judge      = judge,
     .lasting    = -1,
+    .window     = FOR,
 };
 
 const struct rule rule_carrier_silent = {
@@ -56,4 +57,5 @@ const struct rule rule_carrier_silent = {
     .thresholds = THRESHOLDS,
     .judge      = judge,
     .lasting    = -1,
+    .window     = FOR,
 };
