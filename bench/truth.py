@@ -2,7 +2,8 @@
 
 peakload makes a world in which things go wrong for a cause, and says which; Peakline reads it,
 with the world's reference data and its own defaults; `peakload verify` compares.  What the table
-says is in bench/peakload/README.md.  With --keep the last seed's topic, truth and reference stay.
+says is in bench/peakload/README.md.  With --keep DIR each seed's topic, alerts, truth and reference
+data stay in DIR/seed-N.
 """
 import json
 import subprocess
@@ -68,8 +69,10 @@ def verify(bench, arguments, counted):
 
 
 def one_world(arguments, say, seed):
-    group = f"truth-{seed}"
-    with rig.Rig(arguments.keep, say, settings=("log.retention.ms=-1",)) as bench:
+    group, keep = f"truth-{seed}", arguments.keep and f"{arguments.keep}/seed-{seed}"
+    with rig.Rig(keep, say, settings=("log.retention.ms=-1",)) as bench:
+        if (bench.dir / "truth.jsonl").exists():
+            raise rig.BenchError(f"{bench.dir} holds a world already: want another --keep")
         filled = make_world(bench, arguments, seed)
         bench.start_peakline(arguments, group, [
             f"reference.{name}={bench.dir / 'reference'}/{name}.csv" for name in REFERENCES])
