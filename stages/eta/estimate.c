@@ -30,6 +30,17 @@ static struct model_key key_of(const struct parcel *p, uint8_t code, name_id pla
         .service = p->service, .code = code, .dest = p->dest, .place = place};
 }
 
+/* How long it takes to the next scan is a matter of the leg: where it goes from here, if that is
+ * declared, and not where it goes in the end. */
+static struct model_key leg_of(const struct parcel *p)
+{
+    struct model_key key = key_of(p, p->code, p->at);
+
+    if (p->next != NAME_NONE)
+        key.dest = p->next;
+    return key;
+}
+
 static bool can_estimate(const struct parcel *p)
 {
     return p->state != STATE_UNKNOWN && !state_terminal((enum parcel_state)p->state)
@@ -44,7 +55,7 @@ struct estimate estimate_make(const struct model *model, const struct parcel *p,
     uint32_t         elapsed_s = now_s > p->state_s ? now_s - p->state_s : 0;
     struct outlook   o = model_outlook(model, key, elapsed_s, now_s);
 
-    e.dwell_s = o.dwell_s;
+    e.dwell_s = model_dwell_s(model, leg_of(p));
     if (!can_estimate(p))
         return e;
     e.known = o.known;
@@ -144,6 +155,5 @@ void estimate_learn_dwell(struct model *model, const struct parcel *before, uint
                           uint32_t now_s)
 {
     if (before->physical_s != 0 && at_s > before->physical_s)
-        model_learn(model, MODEL_DWELL, key_of(before, before->code, before->at),
-                    at_s - before->physical_s, now_s);
+        model_learn(model, MODEL_DWELL, leg_of(before), at_s - before->physical_s, now_s);
 }

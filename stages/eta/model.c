@@ -453,20 +453,27 @@ static uint32_t moved_p90_s(const struct model *m, struct model_key key, uint32_
     return elapsed_s + (uint32_t)(left_s * m->factors[key.service][key.code] / FACTOR_ONE);
 }
 
+uint32_t model_dwell_s(const struct model *m, struct model_key key)
+{
+    struct meaning     w = meaning_of(m, key);
+    uint32_t           level;
+    const struct cell *c = cell_finest(m, MODEL_DWELL, &w, &level);
+
+    CHECK_MAGIC(m, MODEL_MAGIC);
+    return note_of(c, NOTE_MIDDLE) >= DWELL_SUPPORT_MIN ? note_of(c, NOTE_HIGH) : 0;
+}
+
 struct outlook model_outlook(const struct model *m, struct model_key key, uint32_t elapsed_s,
                              uint32_t now_s)
 {
     static const double probabilities[] = {0.5, 0.9, 0.9}; /* two: a repeated one is free */
     struct meaning     w = meaning_of(m, key);
     uint32_t           level;
-    const struct cell *dwell = cell_finest(m, MODEL_DWELL, &w, &level);
     const struct cell *c = cell_finest(m, MODEL_REMAINING, &w, &level);
     struct outlook     answer = {.level = (uint8_t)level, .known = note_of(c, NOTE_HIGH) != 0};
 
     CHECK_MAGIC(m, MODEL_MAGIC);
     CHECK(key.code < SCAN_CODES);
-    if (note_of(dwell, NOTE_MIDDLE) >= DWELL_SUPPORT_MIN)
-        answer.dwell_s = note_of(dwell, NOTE_HIGH);
     if (!answer.known)
         return answer;
     answer.p50_s = note_of(c, NOTE_MIDDLE);

@@ -73,10 +73,12 @@ struct outlook {
     uint32_t raw_s;         /* P90 without that                                             */
     uint8_t  level;         /* that answered, 0 = global                                    */
     bool     known;         /* false: nothing of the remaining time learned yet             */
-    uint32_t dwell_s;       /* P99 of DWELL; 0 = fewer than 50 samples stand behind it      */
 };
 struct outlook model_outlook(const struct model *, struct model_key, uint32_t elapsed_s,
                              uint32_t now_s);
+
+/* P99 of DWELL; 0 = fewer than 50 samples stand behind it.  One look-up, like outlook. */
+uint32_t model_dwell_s(const struct model *, struct model_key);
 
 /* For how long it has been learning: what takes longer it cannot have seen end. */
 uint32_t model_age_s(const struct model *, uint32_t now_s);

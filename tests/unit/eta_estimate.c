@@ -92,6 +92,27 @@ static void moments_and_basis(void **state)
     assert_string_equal(basis_name(BASIS_LANE), "lane");
 }
 
+/* A slow leg is slow wherever the parcel goes in the end, and only where it is said to go there. */
+static void a_dwell_is_of_the_leg(void **state)
+{
+    struct parcel slow = in_transit(SCAN_DEPART, 5, T0), quick = slow;
+
+    (void)state;
+    slow.next = 7;
+    quick.next = 6;
+    for (int i = 0; i < 100; i++) {
+        slow.dest = quick.dest = (name_id)(10 + i);
+        estimate_learn_dwell(m, &slow, T0 + 30 * HOUR, T0 + DAY);
+        estimate_learn_dwell(m, &quick, T0 + 4 * HOUR, T0 + DAY);
+    }
+    slow.dest = quick.dest = 200;   /* nobody went there yet */
+    assert_in_range(estimate_make(m, &slow, T0 + DAY).dwell_s, 29 * HOUR, 36 * HOUR);
+    for (int i = 0; i < 2000; i++)
+        estimate_learn_dwell(m, &quick, T0 + 4 * HOUR, T0 + DAY);
+    assert_in_range(estimate_make(m, &quick, T0 + DAY).dwell_s, 4 * HOUR, 8 * HOUR);
+    assert_true(estimate_make(m, &slow, T0 + DAY).dwell_s > 29 * HOUR);
+}
+
 /* What takes a day is not believed of a model that has seen less than two. */
 static void a_young_model_says_so(void **state)
 {
@@ -255,6 +276,7 @@ int main(void)
         TEST(an_arrival_teaches_each_step_before_it),
         TEST(stated_p90s_are_judged),
         TEST(dwell_between_physical_scans),
+        TEST(a_dwell_is_of_the_leg),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
  *
  * Fires     30 min after the first planned departure that it could take, counted from its
  *           arrival at the facility; without a plan, when it has been silent there for longer
- *           than 99 of 100 parcels (of this service, code, destination's region and place),
+ *           than 99 of 100 parcels (of this service, code, place and next stop's region),
  *           and at least 12 h; not before 50 samples stand behind that and the model has
  *           learned for four times as long.
  * Resolves  DEPART or UPLIFT from there, or it is seen elsewhere or in a later state.

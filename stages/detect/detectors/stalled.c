@@ -1,7 +1,7 @@
 /* stalled - no scan for longer than nearly all parcels take from here.
  *
  * Fires     no physical scan for the P99 of what was learned of the time to the next scan in
- *           this (service, code, destination's region, place), within bounds: 12 to 72 h
+ *           this (service, code, next stop's region, place), within bounds: 12 to 72 h
  *           domestic, 48 to 120 h cross-border; the upper bound until 50 samples stand behind
  *           it and the model has learned for four times as long (long silences end last).
  *           Working time of the country it is in, where its calendar is known.  Computed when
