@@ -16,7 +16,6 @@ import statistics
 import time
 
 import rig
-import secure
 
 POLL_S = 0.05
 COLUMNS = (("run", "", "{}"), ("scans/s", "scans_per_s", "{:,.0f}"),
@@ -57,17 +56,11 @@ def run_once(bench, arguments, filled, group):
               "rss_mb": rss / 1e6,
               "rss_peak_mb": sum(one.memory("VmHWM") for one in instances) / 1e6,
               "rss_bytes_per_parcel": rss / filled["parcels"], "records": records,
-              "redis_bytes": redis_bytes(bench)}
+              "redis_bytes": bench.redis.used_memory()}
     for name, process in others.items():
         result[f"cpu_ns_{name}"] = (process.cpu_ns() - before[name]) / scans
     result["exit"] = bench.stop_peakline()
     return result
-
-
-def redis_bytes(bench):
-    info = bench.redis.commands([("INFO", "memory")])[0]
-    return int(next(line.split(":")[1] for line in info.splitlines()
-                    if line.startswith("used_memory:")))
 
 
 def medians(results):
@@ -78,7 +71,7 @@ def medians(results):
 def measure(arguments, say):
     rig.need(arguments.peakline, arguments.peakload)
     machine, results = rig.machine(), []
-    with (secure.SecureRig if arguments.secure else rig.Rig)(arguments.keep, say) as bench:
+    with rig.Rig(arguments.keep, say) as bench:
         filled = bench.fill(arguments.peakload, arguments.scans, arguments.parcels, arguments.seed)
         for number in range(arguments.warmups):
             say("a run that does not count: a broker just started compiles itself for seconds")
@@ -99,7 +92,7 @@ def measure(arguments, say):
         "rss_bytes_per_parcel")}}
     rig.record("drain", summary, {"machine": machine, "filled": filled, "runs": results,
                                   "settings": arguments.set, "workers": arguments.workers,
-                                  "instances": arguments.instances, "secure": arguments.secure})
+                                  "instances": arguments.instances})
     if any(result["exit"] != 0 for result in results):
         raise rig.BenchError("peakline did not end cleanly")
 
@@ -109,8 +102,6 @@ def main(words):
     parser.add_argument("--scans", type=int, default=3_000_000, metavar="N")
     parser.add_argument("--parcels", type=int, default=250_000, metavar="N")
     parser.add_argument("--instances", type=int, default=1, metavar="I")
-    parser.add_argument("--secure", action="store_true",
-                        help="by TLS and SCRAM, as least-privileged users of Kafka and Redis")
     parser.add_argument("--runs", type=int, default=3, metavar="R")
     parser.add_argument("--warmups", type=int, default=1, metavar="W",
                         help="runs before them that do not count, for the broker's compiler")

@@ -18,7 +18,7 @@ SCANS, LEAN = 8, 50
 def run_once(bench, arguments, filled, lean):
     bench.redis.commands([("FLUSHALL",), ("CONFIG", "SET", "hash-max-listpack-value",
                                           "512" if lean else "64")])
-    empty = drain.redis_bytes(bench)
+    empty = bench.redis.used_memory()
     group = f"memory-{int(time.time() * 1000)}"
     buckets = max(1, arguments.parcels // rig.PARTITIONS // LEAN)
     peakline = bench.start_peakline(arguments, group,
@@ -26,7 +26,7 @@ def run_once(bench, arguments, filled, lean):
     peak.wait_for_claims(bench, group)
     before = peakline.memory("VmRSS")
     _, _, records = drain.wait_for_end(bench, group, filled["ends"], arguments.timeout)
-    process, stored = peakline.memory("VmRSS") - before, drain.redis_bytes(bench) - empty
+    process, stored = peakline.memory("VmRSS") - before, bench.redis.used_memory() - empty
     code = bench.stop_peakline()
     if code != 0:
         raise rig.BenchError(f"peakline ended with {code}")

@@ -98,6 +98,11 @@ class Redis:
             return rest.decode()
         raise BenchError(f"redis: {line.decode(errors='replace').strip()}")
 
+    def used_memory(self):
+        info = self.commands([("INFO", "memory")])[0]
+        return int(next(line.split(":")[1] for line in info.splitlines()
+                        if line.startswith("used_memory:")))
+
     def close(self):
         self.reader.close()
         self.socket.close()

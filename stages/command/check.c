@@ -14,6 +14,7 @@
 #include "stages/board.h"
 #include "stages/command/command.h"
 #include "stages/command/print.h"
+#include "stages/eta/priors.h"
 #include "stages/reference/reference.h"
 #include "stages/serve/api_json.h"
 
@@ -113,6 +114,27 @@ static void check_reference(struct report *r, const struct config *config)
     reference_destroy(reference);
 }
 
+/* What a model begins with, where that is given. */
+static void check_priors(struct report *r, const struct config *config)
+{
+    static const char setting[] = "model.priors";
+    const char       *file = config_text(config, setting);
+
+    if (*file == '\0')
+        return;
+    struct priors *priors = priors_read(file);
+
+    if (priors == NULL) {
+        (void)config_blame(config, setting);
+        report_failed(r, "models", "name a file that `peakline learn` has made, or none", "%s",
+                      error_text());
+        error_clear();
+        return;
+    }
+    report_ok(r, "models", "begin with %" PRIu32 " cells of %s", priors_count(priors), file);
+    priors_destroy(priors);
+}
+
 /* EX_CONFIG where the configuration can't work, EX_UNAVAILABLE where a server does not. */
 static int check(const struct config *config, bool connect, int64_t partitions, bool json)
 {
@@ -134,6 +156,7 @@ static int check(const struct config *config, bool connect, int64_t partitions, 
     }
     int failures = r.failures;
     check_reference(&r, config);
+    check_priors(&r, config);
     check_memory(&r, config, partitions > 0 ? partitions : PARTITIONS_GUESSED);
     code = r.failures > failures ? EX_CONFIG : code;
     if (json)

@@ -105,6 +105,11 @@ void priors_destroy(struct priors *all)
     free(all);
 }
 
+uint32_t priors_count(const struct priors *all)
+{
+    return all->count;
+}
+
 void priors_give(const struct priors *all, struct model *m)
 {
     for (uint32_t i = 0; i < all->count; i++) {

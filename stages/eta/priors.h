@@ -17,6 +17,7 @@ struct priors;
  * owns: the caller, priors_destroy.  thread: any. */
 struct priors *priors_read(const char *file);
 void           priors_destroy(struct priors *);
+uint32_t       priors_count(const struct priors *);   /* cells */
 
 /* The model, which knows nothing yet, begins with them: all of it is dirty. */
 void priors_give(const struct priors *, struct model *);

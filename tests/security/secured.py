@@ -8,14 +8,6 @@ from tally import check
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 GROUP = "peakline"
-# librdkafka before it repeats a nonce in SCRAM, which Kafka 4 takes for a wrong password.
-SCRAM_WITH_KAFKA_4 = (2, 6, 1)
-
-
-def librdkafka():
-    done = subprocess.run(["pkg-config", "--modversion", "rdkafka"], capture_output=True, text=True,
-                          check=True)
-    return tuple(int(part) for part in re.findall(r"\d+", done.stdout)[:3])
 
 
 class Place:
@@ -27,8 +19,6 @@ class Place:
 
     def begin(self):
         import stand
-        if librdkafka() < SCRAM_WITH_KAFKA_4:
-            os.environ["PEAKLINE_KAFKA"] = "3.9.1"
         self.broker = stand.Broker(self.folder, "--secure")
         self.tls = os.path.join(self.folder, "kafka/tls")
         with open(os.path.join(self.tls, "password"), encoding="utf-8") as text:

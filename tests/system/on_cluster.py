@@ -2,7 +2,6 @@
 import os
 import random
 import signal
-import subprocess
 import time
 
 import redis
@@ -11,22 +10,22 @@ import stand
 from trial import Trial, check
 
 
+# How every node is started: quick to be missed, quick to be replaced.
+NODE = ("--", "--cluster-node-timeout", "2000", "--cluster-replica-validity-factor", "0",
+        "--repl-diskless-sync-delay", "0")
+
+
 class Node:
     """One redis-server of the cluster."""
 
-    def __init__(self, it, i):
-        self.folder = os.path.join(it.folder, f"node{i}")
-        self.words = ["--", "--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
-                      "--cluster-port", str(stand.free_port()),
-                      "--cluster-replica-validity-factor", "0", "--repl-diskless-sync-delay", "0"]
-        it.at_end.append(lambda: stand.service("redis", "stop", self.folder))
-        self.start()
-
-    def start(self):
-        started = stand.service("redis", "start", self.folder, *self.words)
-        self.pid, self.port = int(started["pid"]), int(started["port"])
+    def __init__(self, folder, port, pid):
+        self.folder, self.port, self.pid = folder, int(port), int(pid)
         self.client = redis.Redis(port=self.port, socket_timeout=5)
         self.ident = self.client.cluster("MYID").decode()
+
+    def start(self):
+        """Again, with the ports and the identity it had."""
+        self.pid = int(stand.service("redis", "start", self.folder, "--cluster", *NODE)["pid"])
 
     def kill(self):
         os.kill(self.pid, signal.SIGKILL)
@@ -46,12 +45,12 @@ class Cluster:
 
     def __init__(self, it):
         it.redis_stop()
-        self.nodes = [Node(it, i) for i in range(6)]
+        folder = os.path.join(it.folder, "cluster")
+        it.at_end.append(lambda: stand.service("redis", "stop", folder))
+        started = stand.service("redis", "cluster", folder, "6", *NODE)
+        self.nodes = [Node(os.path.join(folder, f"node{i}"), *place) for i, place in enumerate(
+            zip(started["ports"].split(","), started["pids"].split(",")))]
         places = [f"127.0.0.1:{node.port}" for node in self.nodes]
-        made = subprocess.run(["redis-cli", "--cluster", "create", *places, "--cluster-replicas",
-                               "1", "--cluster-yes"], capture_output=True, text=True, timeout=60,
-                              check=False)
-        check(made.returncode == 0, f"redis-cli --cluster create: {made.stdout}{made.stderr}")
         self.wait()
         it.redis_folder = self.nodes[0].folder
         it.redis = redis.RedisCluster(startup_nodes=[
