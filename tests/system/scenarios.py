@@ -42,6 +42,8 @@ SCENARIOS = [
      "peakload: a topic recorded and sent again is the same topic; pseudonyms hide who is who"),
     ("measure", "on_load.measure", True,
      "peakload: an open loop measured to the outputs and to Redis, as HdrHistogram reads it"),
+    ("outage", "on_activity.outage", True,
+     "a hub's feed stops on the second day, and peakline is killed -9: one alert, counts exact"),
     ("kill9-loop", "on_process.kill9_loop", False, "kill -9, at least fifty times under load"),
     ("sigterm-loop", "on_process.sigterm_loop", False, "SIGTERM, again and again: no repeats"),
     ("sigstop", "on_process.sigstop", False,
