@@ -22,30 +22,10 @@ struct pool {
     char              *heads;
     char              *records;
     char              *arenas;
-    void              *blocks[BLOCKS];   /* what was taken for all these */
+    void              *blocks[BLOCKS];   /* what was taken for all these, and how much */
+    size_t             blocks_bytes[BLOCKS];
     uint32_t           blocks_count;
 };
-
-static _Thread_local bool abandoned, untouched;
-
-/* Zeroed memory on a cache line's border, touched now so that no page fault comes later. */
-static void *take_memory(struct pool *pool, size_t count, size_t bytes)
-{
-    size_t total;
-    char  *memory;
-
-    CHECK(!__builtin_mul_overflow(count, bytes, &total));
-    CHECK(total <= SIZE_MAX - 2 * LINE_BYTES);
-    total = (total + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
-    if (total == 0)
-        return NULL;
-    memory = untouched ? calloc(1, total + LINE_BYTES) : aligned_alloc(LINE_BYTES, total);
-    CHECK(memory != NULL && pool->blocks_count < BLOCKS);
-    pool->blocks[pool->blocks_count++] = memory;
-    if (untouched)
-        return memory + (LINE_BYTES - (uintptr_t)memory % LINE_BYTES) % LINE_BYTES;
-    return memset(memory, 0, total);
-}
 
 static size_t whole_lines(size_t count, size_t bytes)
 {
@@ -54,6 +34,60 @@ static size_t whole_lines(size_t count, size_t bytes)
     CHECK(!__builtin_mul_overflow(count, bytes, &total));
     CHECK(total <= SIZE_MAX - LINE_BYTES);
     return (total + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
+}
+
+static _Thread_local bool abandoned, recycling;
+
+/* Blocks of pools that are gone, while recycling. */
+struct spare {
+    struct spare *next;
+    size_t        bytes;
+};
+static _Thread_local struct spare *spares;
+
+static void *spare_take(size_t bytes)
+{
+    struct spare **at = &spares;
+
+    CHECK(recycling && bytes >= sizeof **at);
+    while (*at != NULL && (*at)->bytes != bytes)
+        at = &(*at)->next;
+    struct spare *found = *at;
+
+    if (found != NULL)
+        *at = found->next;
+    return found;
+}
+
+static void spare_keep(void *memory, size_t bytes)
+{
+    struct spare *spare = memory;
+
+    CHECK(recycling && bytes >= sizeof *spare);
+    *spare = (struct spare) {.next = spares, .bytes = bytes};
+    spares = spare;
+}
+
+/* Zeroed memory on a cache line's border, touched now so that no page fault comes later; or
+ * as its last pool left it. */
+static void *take_memory(struct pool *pool, size_t count, size_t bytes)
+{
+    size_t total = whole_lines(count, bytes);
+    void  *memory = NULL;
+
+    if (total == 0)
+        return NULL;
+    CHECK(pool->blocks_count < BLOCKS);
+    if (recycling)
+        memory = spare_take(total);
+    if (memory == NULL) {
+        memory = aligned_alloc(LINE_BYTES, total);
+        CHECK(memory != NULL);
+        memset(memory, 0, total);
+    }
+    pool->blocks[pool->blocks_count] = memory;
+    pool->blocks_bytes[pool->blocks_count++] = total;
+    return memory;
 }
 
 struct pool *pool_create(const struct batch_shape *shape, uint32_t batches)
@@ -96,7 +130,10 @@ void pool_destroy(struct pool *pool)
     CHECK(pool->home_count == pool->size || abandoned);
     pool->magic = 0;
     for (uint32_t i = 0; i < pool->blocks_count; i++)
-        free(pool->blocks[i]);
+        if (recycling)
+            spare_keep(pool->blocks[i], pool->blocks_bytes[i]);
+        else
+            free(pool->blocks[i]);
     free(pool);
 }
 
@@ -106,10 +143,17 @@ void pool_abandon(bool on)
     abandoned = on;
 }
 
-void pool_untouched(bool on)
+void pool_recycle(bool on)
 {
-    CHECK(untouched != on);
-    untouched = on;
+    CHECK(recycling != on);
+    CHECK(on || !abandoned);
+    recycling = on;
+    while (!on && spares != NULL) {
+        struct spare *spare = spares;
+
+        spares = spare->next;
+        free(spare);
+    }
 }
 
 struct batch *pool_take(struct pool *pool)

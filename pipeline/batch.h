@@ -70,9 +70,10 @@ void         pool_destroy(struct pool *);           /* all batches must be home 
  * gone.  thread: the calling one, and it alone is affected. */
 void         pool_abandon(bool on);
 
-/* While on, pool_create does not touch the memory it takes: of a simulator's many short lives
- * most need little of it.  thread: as pool_abandon. */
-void         pool_untouched(bool on);
+/* While on, pool_destroy keeps its memory, and pool_create takes it as the last pool of that
+ * size left it: of a simulator's many short lives none needs its pages anew.  Off, it is given
+ * back.  thread: as pool_abandon. */
+void         pool_recycle(bool on);
 
 /* A clean batch (count 0, head zeroed, kept NULL; records and arena as they were) or NULL
  * when all are out.

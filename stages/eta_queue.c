@@ -32,9 +32,11 @@ struct eta_queue {
 
 struct eta_queue *eta_queue_create(void)
 {
-    struct eta_queue *q = calloc(1, sizeof *q);
+    struct eta_queue *q = malloc(sizeof *q);
 
     CHECK(q != NULL);
+    q->count = q->used = q->trace_bytes_used = 0;
+    memset(q->slots, 0, sizeof q->slots);   /* all else is written before it is read */
     return q;
 }
 

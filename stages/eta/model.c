@@ -130,8 +130,9 @@ struct model *model_create(const struct model_settings *settings)
         m->weights[i] = (uint16_t)(weight + 0.5);
     m->factors = malloc((SERVICES_MAX + 1) * sizeof *m->factors);
     CHECK(m->factors != NULL);
-    for (uint32_t i = 0; i < (SERVICES_MAX + 1) * SCAN_CODES; i++)
-        m->factors[i / SCAN_CODES][i % SCAN_CODES] = FACTOR_ONE;
+    for (uint32_t service = 0; service <= SERVICES_MAX; service++)
+        for (uint32_t code = 0; code < SCAN_CODES; code++)
+            m->factors[service][code] = FACTOR_ONE;
     cells_resize(m, settings->cells_max + FAMILIES);
     for (uint32_t family = 0; family < FAMILIES; family++)
         (void)cell_create(m, key_mix(1, (enum model_family)family, 0), 0);

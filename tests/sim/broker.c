@@ -48,10 +48,8 @@ void broker_destroy(struct broker *b)
 {
     for (int p = 0; p < PARTITIONS; p++)
         log_free(&b->logs[p]);
-    for (uint32_t i = 0; i < b->told_count; i++) {
-        free(b->told[i].key);
+    for (uint32_t i = 0; i < b->told_count; i++)
         free(b->told[i].value);
-    }
     for (int i = 0; i < INSTANCES; i++)
         pending_free(&b->members[i]);
     free(b->told);

@@ -32,7 +32,15 @@ struct pending {
     struct told told;
     void       *owner;
     int64_t     due_ms;
-    bool        failed;              /* its client was made anew meanwhile                 */
+    uint64_t    ordinal;             /* of all that its client sent                        */
+    bool        failed;              /* one before it was, or its client was made anew     */
+};
+
+/* What is on its way to one topic, in order: a ring. */
+struct stream {
+    struct pending *ring;
+    uint32_t        first, count, size;
+    int64_t         due_ms;          /* of the last message sent: it keeps order            */
 };
 
 struct member {
@@ -50,9 +58,9 @@ struct member {
     int32_t        given[PARTITIONS];
     struct event   events[EVENTS_MAX];
     uint32_t       events_count;
-    struct pending pending[PENDING_MAX];
-    uint32_t       pending_count;
-    int64_t        due_ms[TOPICS];   /* of the last message sent to a topic: it keeps order */
+    struct stream  streams[TOPICS];
+    uint64_t       sent;             /* messages, ever                                     */
+    uint32_t       pending_count;    /* of them on their way                               */
     bool           fatal;
 };
 

@@ -73,25 +73,6 @@ void dice_begin(struct dice *dice, uint64_t seed)
         dice_next(dice);
 }
 
-uint64_t dice_next(struct dice *dice)
-{
-    dice->state ^= dice->state >> 12;
-    dice->state ^= dice->state << 25;
-    dice->state ^= dice->state >> 27;
-    return dice->state * 0x2545F4914F6CDD1Dull;
-}
-
-uint32_t dice_roll(struct dice *dice, uint32_t sides)
-{
-    CHECK(sides > 0);
-    return (uint32_t)((dice_next(dice) >> 32) * sides >> 32);
-}
-
-bool dice_chance(struct dice *dice, uint32_t per_million)
-{
-    return dice_roll(dice, 1000000) < per_million;
-}
-
 /* Is this the nth chance, or beyond it? */
 static bool is_nth(struct chosen *chosen)
 {
@@ -100,10 +81,8 @@ static bool is_nth(struct chosen *chosen)
     return chance == chosen->nth || (chosen->lasting && chance > chosen->nth);
 }
 
-bool dice_fault(struct dice *dice, enum fault fault, uint32_t per_million)
+bool dice_fault_drawn(struct dice *dice, enum fault fault, uint32_t per_million)
 {
-    if (dice->healing || !(dice->faults >> fault & 1))
-        return false;
     bool nth = dice->chosen != NULL && dice->chosen->nth > 0;
 
     if (nth ? !is_nth(dice->chosen) : !dice_chance(dice, per_million))

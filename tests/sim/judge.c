@@ -15,38 +15,53 @@
 #include "stages/scan/codes.h"
 #include "tests/sim/sim.h"
 
-enum { BUCKETS = 8, NAMES_SHOWN = 512 };
+enum { BUCKETS = 8, PLACES_SHOWN = 512 };
 
 /* ── Against the log ──────────────────────────────────────────────────────── */
 
-static const char *name_of(const struct server *server, int32_t partition, name_id id)
+/* The places of a partition's dictionary, by their numbers. */
+struct places { const char *names[PLACES_SHOWN]; };
+
+static void place_add(void *self, const char *field, size_t field_length, const char *value,
+                      size_t length)
 {
-    static char keys[PARTITIONS][48];
-    char *key = keys[partition], field[16];
-    size_t length;
+    struct places *places = self;
+    unsigned long id = field[0] == 'p' ? strtoul(field + 2, NULL, 10) : 0;
 
-    if (key[0] == '\0')
-        key_print(key, sizeof keys[0], "peakline", "scans", partition, "names");
-    snprintf(field, sizeof field, "p:%u", id);
-    const char *text = server_get(server, key, field, &length);
-
-    return text != NULL ? text : "";
+    (void)field_length, (void)length;
+    CHECK(id < PLACES_SHOWN);
+    places->names[id] = value;
 }
 
-static bool has_entry(const struct world *w, const struct parcel *parcel, int32_t partition,
-                      uint32_t at_s, uint8_t code, const char *facility)
+static void places_read(const struct server *server, struct places places[PARTITIONS])
+{
+    char key[128];
+
+    memset(places, 0, PARTITIONS * sizeof places[0]);
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        key_print(key, sizeof key, "peakline", "scans", p, "names");
+        server_each(server, key, place_add, &places[p]);
+    }
+}
+
+static bool has_entry(const struct places *places, const struct parcel *parcel, uint32_t at_s,
+                      uint8_t code, const char *facility)
 {
     for (uint32_t i = 0; i < parcel->history_count; i++) {
         uint64_t entry = parcel->history[i];
 
-        if (entry_s(parcel, entry) == at_s && entry_code(entry) == code &&
-            strcmp(name_of(w->server, partition, entry_place(entry)), facility) == 0)
+        if (entry_s(parcel, entry) != at_s || entry_code(entry) != code)
+            continue;
+        const char *name = places->names[entry_place(entry)];
+
+        if (name != NULL && strcmp(name, facility) == 0)
             return true;
     }
     return false;
 }
 
-static void judge_parcel(const struct world *w, const struct expected *expected)
+static void judge_parcel(const struct world *w, const struct expected *expected,
+                         const struct places places[PARTITIONS])
 {
     static struct parcel parcel;
     int32_t partition;
@@ -59,8 +74,8 @@ static void judge_parcel(const struct world *w, const struct expected *expected)
         complain(NO_LOSS, "parcel %s has %u scans in its history, the log has %u distinct ones",
                  expected->number, parcel.history_count, expected->count);
     for (uint32_t i = 0; i < expected->count; i++)
-        if (!has_entry(w, &parcel, partition, expected->scans[i].at_s, expected->scans[i].code,
-                       expected->scans[i].facility))
+        if (!has_entry(&places[partition], &parcel, expected->scans[i].at_s,
+                       expected->scans[i].code, expected->scans[i].facility))
             complain(NO_LOSS, "parcel %s lost its %s at %s", expected->number,
                      code_table[expected->scans[i].code].code, expected->scans[i].facility);
     if (parcel.unsent_count != 0)
@@ -154,11 +169,14 @@ static void judge_order(const struct world *w)
 
 void judge_alone(const struct world *w)
 {
+    static struct places places[PARTITIONS];
+
     looked_at(NO_LOSS);
     looked_at(DEAD_LETTERS);
     judge_order(w);
+    places_read(w->server, places);
     for (uint32_t i = 0; i < PARCELS && complaint[0] == '\0'; i++)
-        judge_parcel(w, &w->traffic->parcels[i]);
+        judge_parcel(w, &w->traffic->parcels[i], places);
     judge_dead_letters(w);
     for (int32_t p = 0; p < PARTITIONS; p++)
         if (broker_committed(w->broker, p) > broker_end(w->broker, p))

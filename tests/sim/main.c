@@ -15,7 +15,7 @@
 
 enum { FAULT_KINDS_MIN = 3, VACUOUS_BELOW = 500, JOBS_MAX = 16, FAILED_MAX = 10,
        SEEDS_PER_LOG = 8, SHRINK_MAX = 400 /* runs */, WARM_LOGS = 2, GROWTH_MAX = 65536,
-       LAZY_BYTES = 262144 };
+       LAZY_BYTES = 4 << 20, KEPT_BYTES = 1 << 29 };
 
 /* What a process has seen; added up over the jobs. */
 struct tally {
@@ -474,9 +474,10 @@ int main(int argc, char **argv)
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
         if (option_take(&wanted, &verbose, c) != 0 || wanted.jobs < 1 || wanted.jobs > JOBS_MAX)
             return usage(), c == 'h' ? 0 : 64;
-    /* What a short life hardly touches is not worth clearing. */
+    /* What a short life hardly touches is not worth clearing; all else stays with us. */
     mallopt(M_MMAP_THRESHOLD, LAZY_BYTES);
-    pool_untouched(true);
+    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    pool_recycle(true);
     if (wanted.nth > 0 && (wanted.seeds != 1 || wanted.faults == 0))
         return printf("--nth is of one --seed, and of --faults\n"), 64;
     log_open(verbose && wanted.nth == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_NONE, LOG_FORM_TEXT);

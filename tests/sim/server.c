@@ -1,7 +1,6 @@
 /* server.c - a model of Redis: keys, transactions, snapshots.
  *
- * Strings and hashes in one list of (key, field, value); small worlds need no
- * index.  What it watches over itself: data changes only inside EXEC, and the mark
+ * The data is store.c's.  What is watched over here: data changes only inside EXEC, and the mark
  * that EXEC writes follows the one that was there (a fenced writer changes nothing).
  */
 #include <stdio.h>
@@ -11,139 +10,47 @@
 
 #include "pipeline/check.h"
 #include "stages/outlet/request.h"
-#include "tests/sim/sim.h"
-
-enum { BINS = 1024 };
-
-struct entry {
-    struct entry *next;
-    char         *key, *field, *value;
-    size_t        field_length, length;
-    uint32_t      hash;            /* of key and field */
-    uint32_t      version;         /* of the change that wrote it */
-    uint32_t      writer;          /* marks: by whom, and what a claim found */
-    char          found[MARK_TEXT_MAX];
-    uint32_t      found_writer;
-};
-
-struct data { struct entry *bins[BINS]; };
+#include "tests/sim/store.h"
 
 struct server {
     struct dice *dice;
-    struct data  now, snapshot;
-    bool         has_snapshot, lost, evicted;
+    struct store store;
+    bool         lost, evicted;
     void       (*moved)(void *, const char *key, const struct mark *, uint32_t who);
     void        *moved_self;
-    uint32_t     version;          /* rises with every write                             */
+    uint32_t     version;          /* rises with every write of a string                 */
     uint32_t     generation;
     uint32_t     refusing;         /* commands still refused, with this error            */
     const char  *refusal;
 };
 
-static uint32_t hash_of(const char *key, const char *field, size_t field_length)
+/* Those who look on change nothing: that a key is asked for is no change. */
+static struct key *key_of(const struct server *server, const char *name, size_t length)
 {
-    uint32_t hash = 2166136261u;
-
-    for (; *key != '\0'; key++)
-        hash = (hash ^ (uint8_t)*key) * 16777619u;
-    for (size_t i = 0; i < field_length; i++)
-        hash = (hash ^ (uint8_t)field[i]) * 16777619u;
-    return hash;
+    return store_key((struct store *)(uintptr_t)&server->store, name, length);
 }
 
-static char *copy_bytes(const char *bytes, size_t length)
+static const struct value *string_of(const struct server *server, const char *name)
 {
-    char *copy = malloc(length + 1);
-
-    CHECK(copy != NULL);
-    memcpy(copy, bytes, length);
-    copy[length] = '\0';
-    return copy;
+    return store_get(&server->store, key_of(server, name, strlen(name)), "", 0);
 }
 
-static struct entry **find_hashed(struct data *data, uint32_t hash, const char *key,
-                                  const char *field, size_t field_length)
+static struct key *key_named(struct server *server, const struct argument *a)
 {
-    struct entry **at = &data->bins[hash % BINS];
-
-    while (*at != NULL && ((*at)->hash != hash || strcmp((*at)->key, key) != 0 ||
-                           (*at)->field_length != field_length ||
-                           memcmp((*at)->field, field, field_length) != 0))
-        at = &(*at)->next;
-    return at;
-}
-
-static struct entry **find(struct data *data, const char *key, const char *field,
-                           size_t field_length)
-{
-    return find_hashed(data, hash_of(key, field, field_length), key, field, field_length);
-}
-
-static struct entry *put(struct data *data, const char *key, const char *field, size_t field_length,
-                const char *value, size_t length)
-{
-    uint32_t hash = hash_of(key, field, field_length);
-    struct entry **at = find_hashed(data, hash, key, field, field_length);
-
-    if (*at == NULL) {
-        *at = calloc(1, sizeof **at);
-        CHECK(*at != NULL);
-        (*at)->hash = hash;
-        (*at)->key = copy_bytes(key, strlen(key));
-        (*at)->field = copy_bytes(field, field_length);
-        (*at)->field_length = field_length;
-    }
-    free((*at)->value);
-    (*at)->value = copy_bytes(value, length);
-    (*at)->length = length;
-    return *at;
+    return store_key(&server->store, a->bytes, a->length);
 }
 
 /* What WATCH compares: 0 = the key is not there. */
-static uint32_t version_of(struct server *server, const char *key)
+static uint32_t version_of(const struct server *server, const char *name)
 {
-    struct entry *e = *find(&server->now, key, "", 0);
-
-    return e != NULL ? e->version : 0;
+    return string_of(server, name) != NULL ? key_of(server, name, strlen(name))->version : 0;
 }
 
-static void drop(struct entry **at)
+/* Claims that Redis has forgotten cannot be taken back. */
+static void forget_claims(struct server *server)
 {
-    struct entry *gone = *at;
-
-    *at = gone->next;
-    free(gone->key);
-    free(gone->field);
-    free(gone->value);
-    free(gone);
-}
-
-static uint32_t drop_key(struct data *data, const char *key)
-{
-    uint32_t dropped = 0;
-
-    for (uint32_t i = 0; i < BINS; i++)
-        for (struct entry **at = &data->bins[i]; *at != NULL;)
-            if (strcmp((*at)->key, key) == 0)
-                drop(at), dropped++;
-            else
-                at = &(*at)->next;
-    return dropped;
-}
-
-static void clear(struct data *data)
-{
-    for (uint32_t i = 0; i < BINS; i++)
-        while (data->bins[i] != NULL)
-            drop(&data->bins[i]);
-}
-
-static void copy(struct data *to, const struct data *from)
-{
-    clear(to);
-    for (uint32_t i = 0; i < BINS; i++)
-        for (const struct entry *e = from->bins[i]; e != NULL; e = e->next)
-            put(to, e->key, e->field, e->field_length, e->value, e->length)->writer = e->writer;
+    for (uint32_t i = 0; i < server->store.keys_count; i++)
+        server->store.keys[i].found[0] = '\0';
 }
 
 /* ── From outside ─────────────────────────────────────────────────────────── */
@@ -159,8 +66,7 @@ struct server *server_create(struct dice *dice)
 
 void server_destroy(struct server *server)
 {
-    clear(&server->now);
-    clear(&server->snapshot);
+    store_free(&server->store);
     free(server);
 }
 
@@ -168,20 +74,15 @@ struct dice *server_dice(struct server *server) { return server->dice; }
 
 uint32_t server_generation(const struct server *server) { return server->generation; }
 
-void server_snapshot(struct server *server)
-{
-    copy(&server->snapshot, &server->now);
-    server->has_snapshot = true;
-}
+void server_snapshot(struct server *server) { store_snapshot(&server->store); }
 
 bool server_failover(struct server *server)
 {
-    if (!server->has_snapshot)
+    if (!store_restore(&server->store))
         return false;
-    copy(&server->now, &server->snapshot);   /* its marks are of no version seen before */
-    for (uint32_t i = 0; i < BINS; i++)
-        for (struct entry *e = server->now.bins[i]; e != NULL; e = e->next)
-            e->version = ++server->version;
+    for (uint32_t i = 0; i < server->store.keys_count; i++)   /* of no version seen before */
+        server->store.keys[i].version = ++server->version;
+    forget_claims(server);
     server->generation++;
     server->lost = true;
     return true;
@@ -189,23 +90,20 @@ bool server_failover(struct server *server)
 
 void server_flush(struct server *server)
 {
-    clear(&server->now);
+    store_clear(&server->store);
+    forget_claims(server);
     server->lost = true;
 }
 
 bool server_evict(struct server *server)
 {
-    uint32_t first = dice_roll(server->dice, BINS);
+    uint32_t count = server->store.keys_count;
 
-    for (uint32_t i = 0; i < BINS; i++) {
-        const struct entry *e = server->now.bins[(first + i) % BINS];
+    for (uint32_t i = 0, first = count > 0 ? dice_roll(server->dice, count) : 0; i < count; i++) {
+        struct key *key = &server->store.keys[(first + i) % count];
 
-        if (e == NULL || strstr(e->key, "}:b0") == NULL)
+        if (strstr(key->name, "}:b0") == NULL || !store_drop_key(&server->store, key))
             continue;
-        char *key = copy_bytes(e->key, strlen(e->key));
-
-        drop_key(&server->now, key);
-        free(key);
         server->lost = server->evicted = true;
         return true;
     }
@@ -215,28 +113,28 @@ bool server_evict(struct server *server)
 bool server_lost_data(const struct server *server) { return server->lost; }
 bool server_evicted(const struct server *server) { return server->evicted; }
 
-bool server_unclaim(struct server *server, const char *key)
+bool server_unclaim(struct server *server, const char *name)
 {
-    struct entry *e = *find(&server->now, key, "", 0);
+    struct key *key = key_of(server, name, strlen(name));
+    const struct value *value = store_get(&server->store, key, "", 0);
     struct mark mark;
 
-    if (e == NULL || e->found[0] == '\0' || mark_parse(e->value, e->length, &mark) != 0 ||
-        mark.sequence != 0)
+    if (value == NULL || key->found[0] == '\0' ||
+        mark_parse(value->bytes, value->length, &mark) != 0 || mark.sequence != 0)
         return false;
-    put(&server->now, key, "", 0, e->found, strlen(e->found));
-    e->version = ++server->version;
-    e->writer = e->found_writer;
-    e->found[0] = '\0';
+    store_set(&server->store, key, "", 0, key->found, strlen(key->found), key->found_writer);
+    key->version = ++server->version;
+    key->found[0] = '\0';
     server->generation++;
     server->lost = true;
     return true;
 }
 
-uint32_t server_writer(const struct server *server, const char *key)
+uint32_t server_writer(const struct server *server, const char *name)
 {
-    const struct entry *e = *find((struct data *)(uintptr_t)&server->now, key, "", 0);
+    const struct value *value = string_of(server, name);
 
-    return e != NULL ? e->writer : 0;
+    return value != NULL ? value->writer : 0;
 }
 
 void server_listen(struct server *server,
@@ -247,24 +145,33 @@ void server_listen(struct server *server,
     server->moved_self = self;
 }
 
-const char *server_get(const struct server *server, const char *key, const char *field,
-                       size_t *length)
+const struct value *server_value(const struct server *server, const char *name,
+                                 const char *field, size_t field_length)
 {
-    struct entry *e = *find((struct data *)(uintptr_t)&server->now, key, field, strlen(field));
-
-    if (e == NULL)
-        return NULL;
-    *length = e->length;
-    return e->value;
+    return store_get(&server->store, key_of(server, name, strlen(name)), field, field_length);
 }
 
-void server_each(const struct server *server, const char *key,
+struct value *const *server_slot(struct server *server, const char *name, const char *field,
+                                 size_t field_length)
+{
+    return store_slot(&server->store, key_of(server, name, strlen(name)), field, field_length);
+}
+
+const char *server_get(const struct server *server, const char *name, const char *field,
+                       size_t *length)
+{
+    const struct value *value = server_value(server, name, field, strlen(field));
+
+    if (value == NULL)
+        return NULL;
+    *length = value->length;
+    return value->bytes;
+}
+
+void server_each(const struct server *server, const char *name,
                  void (*each)(void *, const char *, size_t, const char *, size_t), void *self)
 {
-    for (uint32_t i = 0; i < BINS; i++)
-        for (const struct entry *e = server->now.bins[i]; e != NULL; e = e->next)
-            if (strcmp(e->key, key) == 0)
-                each(self, e->field, e->field_length, e->value, e->length);
+    (void)store_each(key_of(server, name, strlen(name)), each, self);
 }
 
 /* ── Commands ─────────────────────────────────────────────────────────────── */
@@ -286,17 +193,22 @@ static void reply_text(struct reply *reply, const char *text)
     reply_add(reply, text, strlen(text));
 }
 
-static void reply_number(struct reply *reply, char kind, long long number)
+static void reply_number(struct reply *reply, char kind, uint64_t number)
 {
-    char text[32];
-    int n = snprintf(text, sizeof text, "%c%lld\r\n", kind, number);
+    char text[24], *at = text + sizeof text;
 
-    reply_add(reply, text, (size_t)n);
+    *--at = '\n';
+    *--at = '\r';
+    do
+        *--at = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    *--at = kind;
+    reply_add(reply, at, (size_t)(text + sizeof text - at));
 }
 
 static void reply_bulk(struct reply *reply, const char *bytes, size_t length)
 {
-    reply_number(reply, '$', (long long)length);
+    reply_number(reply, '$', length);
     reply_add(reply, bytes, length);
     reply_text(reply, "\r\n");
 }
@@ -308,154 +220,137 @@ static bool is(const struct argument *a, const char *name)
 
 /* A new mark must follow the one that is there: a new epoch, or one more by who wrote it.
  * The text of a mark does not tell who that was, if the product is wrong: we know. */
-static void watch_over_mark(const struct entry *old, uint32_t who, const struct mark *after)
+static void watch_over_mark(const struct value *old, uint32_t who, const struct mark *after)
 {
     struct mark before;
 
-    if (old == NULL || mark_parse(old->value, old->length, &before) != 0)
+    if (old == NULL || mark_parse(old->bytes, old->length, &before) != 0)
         return;
     if (after->epoch > before.epoch && after->sequence == 0)
         return;
     if (after->epoch != before.epoch || after->owner != before.owner ||
         after->sequence != before.sequence + 1)
         complain(FENCED, "mark %s overwritten by one who believes otherwise: sequence %llu of %llu",
-                 old->value, (unsigned long long)after->sequence,
+                 old->bytes, (unsigned long long)after->sequence,
                  (unsigned long long)after->epoch);
     else if (old->writer != who)
-        complain(FENCED, "mark %s overwritten by one who takes it for its own", old->value);
+        complain(FENCED, "mark %s overwritten by one who takes it for its own", old->bytes);
 }
 
-static void do_set_mark(struct server *server, uint32_t who, const char *key,
-                        const struct argument *value)
+static void do_set_mark(struct server *server, uint32_t who, struct key *key,
+                        const struct argument *text)
 {
-    struct entry *e = *find(&server->now, key, "", 0);
-    uint32_t writer = e != NULL ? e->writer : 0;
-    char found[MARK_TEXT_MAX] = "";
+    const struct value *old = store_get(&server->store, key, "", 0);
     struct mark mark;
 
-    if (mark_parse(value->bytes, value->length, &mark) != 0) {
-        complain(FENCED, "a mark that is none: %.*s", (int)value->length, value->bytes);
+    if (mark_parse(text->bytes, text->length, &mark) != 0) {
+        complain(FENCED, "a mark that is none: %.*s", (int)text->length, text->bytes);
         return;
     }
     looked_at(FENCED);
-    watch_over_mark(e, who, &mark);
-    if (e != NULL && mark.sequence == 0)
-        snprintf(found, sizeof found, "%s", e->value);
-    e = put(&server->now, key, "", 0, value->bytes, value->length);
-    e->version = ++server->version;
-    e->writer = who;
-    e->found_writer = writer;
-    memcpy(e->found, found, sizeof found);
-    server->moved(server->moved_self, key, &mark, who);
+    watch_over_mark(old, who, &mark);
+    bool claim = old != NULL && mark.sequence == 0;
+
+    snprintf(key->found, sizeof key->found, "%s", claim ? old->bytes : "");
+    key->found_writer = old != NULL ? old->writer : 0;
+    store_set(&server->store, key, "", 0, text->bytes, text->length, who);
+    key->version = ++server->version;
+    server->moved(server->moved_self, key->name, &mark, who);
 }
 
 static void do_set(struct server *server, uint32_t who, const struct argument *a,
                    struct reply *reply)
 {
-    char *key = copy_bytes(a[1].bytes, a[1].length);
+    struct key *key = key_named(server, &a[1]);
 
-    if (strstr(key, "}:mark") != NULL)
+    if (key->is_mark) {
         do_set_mark(server, who, key, &a[2]);
-    else
-        put(&server->now, key, "", 0, a[2].bytes, a[2].length)->version = ++server->version;
-    free(key);
+    } else {
+        store_set(&server->store, key, "", 0, a[2].bytes, a[2].length, who);
+        key->version = ++server->version;
+    }
     reply_text(reply, "+OK\r\n");
 }
 
-static void do_hset(struct server *server, const struct argument *a, uint32_t count,
-                    struct reply *reply)
+static void do_hset(struct server *server, uint32_t who, const struct argument *a,
+                    uint32_t count, struct reply *reply)
 {
-    char *key = copy_bytes(a[1].bytes, a[1].length);
-    long long added = 0;
+    struct key *key = key_named(server, &a[1]);
 
     CHECK(count >= 4 && count % 2 == 0);
-    for (uint32_t i = 2; i + 1 < count; i += 2, added++)
-        put(&server->now, key, a[i].bytes, a[i].length, a[i + 1].bytes, a[i + 1].length);
-    free(key);
-    reply_number(reply, ':', added);
+    for (uint32_t i = 2; i + 1 < count; i += 2)
+        store_set(&server->store, key, a[i].bytes, a[i].length, a[i + 1].bytes, a[i + 1].length,
+                  who);
+    reply_number(reply, ':', count / 2 - 1);
 }
 
 static void do_hdel(struct server *server, const struct argument *a, uint32_t count,
                     struct reply *reply)
 {
-    char *key = copy_bytes(a[1].bytes, a[1].length);
-    long long dropped = 0;
+    struct key *key = key_named(server, &a[1]);
+    uint32_t dropped = 0;
 
-    for (uint32_t i = 2; i < count; i++) {
-        struct entry **at = find(&server->now, key, a[i].bytes, a[i].length);
-
-        if (*at != NULL)
-            drop(at), dropped++;
-    }
-    free(key);
+    for (uint32_t i = 2; i < count; i++)
+        dropped += store_drop(&server->store, key, a[i].bytes, a[i].length);
     reply_number(reply, ':', dropped);
 }
 
 /* REQUEST_FORGET: the field goes if it has this value. */
 static void do_eval(struct server *server, const struct argument *a, struct reply *reply)
 {
-    char *key = copy_bytes(a[3].bytes, a[3].length);
-    struct entry **at = find(&server->now, key, a[4].bytes, a[4].length);
-    bool same = *at != NULL && (*at)->length == a[5].length &&
-                memcmp((*at)->value, a[5].bytes, a[5].length) == 0;
+    struct key *key = key_named(server, &a[3]);
+    const struct value *value = store_get(&server->store, key, a[4].bytes, a[4].length);
+    bool same = value != NULL && value->length == a[5].length &&
+                memcmp(value->bytes, a[5].bytes, a[5].length) == 0;
 
     if (a[1].length != sizeof REQUEST_FORGET - 1 ||
         memcmp(a[1].bytes, REQUEST_FORGET, a[1].length) != 0)
         complain(SOUND, "a script the model does not know: %.*s", (int)a[1].length, a[1].bytes);
     if (same)
-        drop(at);
-    free(key);
+        (void)store_drop(&server->store, key, a[4].bytes, a[4].length);
     reply_number(reply, ':', same);
 }
-
-struct listing { struct reply body; long long elements; };
 
 static void list_field(void *self, const char *field, size_t field_length, const char *value,
                        size_t length)
 {
-    struct listing *listing = self;
+    struct reply *reply = self;
 
-    reply_bulk(&listing->body, field, field_length);
-    reply_bulk(&listing->body, value, length);
-    listing->elements += 2;
+    reply_bulk(reply, field, field_length);
+    reply_bulk(reply, value, length);
+}
+
+static void count_field(void *self, const char *field, size_t field_length, const char *value,
+                        size_t length)
+{
+    (void)self, (void)field, (void)field_length, (void)value, (void)length;
 }
 
 static void do_hgetall(struct server *server, const struct argument *a, struct reply *reply)
 {
-    struct listing listing = {.elements = 0};
-    char *key = copy_bytes(a[1].bytes, a[1].length);
+    const struct key *key = key_named(server, &a[1]);
 
-    server_each(server, key, list_field, &listing);
-    reply_number(reply, '*', listing.elements);
-    reply_add(reply, listing.body.bytes != NULL ? listing.body.bytes : "", listing.body.used);
-    free(listing.body.bytes);
-    free(key);
+    reply_number(reply, '*', 2 * store_each(key, count_field, NULL));
+    (void)store_each(key, list_field, reply);
 }
 
 static void do_get(struct server *server, const struct argument *a, struct reply *reply)
 {
-    char *key = copy_bytes(a[1].bytes, a[1].length);
-    size_t length;
-    const char *value = server_get(server, key, "", &length);
+    const struct value *value = store_get(&server->store, key_named(server, &a[1]), "", 0);
 
     if (value == NULL)
         reply_text(reply, "$-1\r\n");
     else
-        reply_bulk(reply, value, length);
-    free(key);
+        reply_bulk(reply, value->bytes, value->length);
 }
 
 static void do_unlink(struct server *server, const struct argument *a, uint32_t count,
                       struct reply *reply)
 {
-    long long dropped = 0;
+    uint32_t dropped = 0;
 
-    for (uint32_t i = 1; i < count; i++) {
-        char *key = copy_bytes(a[i].bytes, a[i].length);
-
-        dropped += drop_key(&server->now, key) > 0;
-        free(key);
-    }
+    for (uint32_t i = 1; i < count; i++)
+        dropped += store_drop_key(&server->store, key_named(server, &a[i]));
     reply_number(reply, ':', dropped);
 }
 
@@ -471,7 +366,7 @@ static void execute(struct server *server, uint32_t who, const struct argument *
     if (is(a, "SET"))
         do_set(server, who, a, reply);
     else if (is(a, "HSET"))
-        do_hset(server, a, count, reply);
+        do_hset(server, who, a, count, reply);
     else if (is(a, "HDEL"))
         do_hdel(server, a, count, reply);
     else if (is(a, "EVAL"))
@@ -499,6 +394,7 @@ static void queue_command(struct session *session, const struct argument *a, uin
 
 static void run_queue(struct server *server, struct session *session, struct reply *reply)
 {
+    static struct argument a[ARGUMENTS_MAX];
     const char *at = session->queued.bytes;
 
     reply_number(reply, '*', session->queued_count);
@@ -507,9 +403,7 @@ static void run_queue(struct server *server, struct session *session, struct rep
 
         memcpy(&count, at, sizeof count);
         at += sizeof count;
-        struct argument *a = calloc(count, sizeof *a);
-
-        CHECK(a != NULL);
+        CHECK(count <= ARGUMENTS_MAX);
         for (uint32_t i = 0; i < count; i++) {
             memcpy(&a[i].length, at, sizeof a[i].length);
             at += sizeof a[i].length;
@@ -517,7 +411,6 @@ static void run_queue(struct server *server, struct session *session, struct rep
             at += a[i].length;
         }
         execute(server, session->who, a, count, true, reply);
-        free(a);
     }
 }
 

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pipeline/check.h"
 #include "stages/outlet/mark.h"
 #include "stages/outlet/redis_io.h"
 #include "stages/parcel/record.h"
@@ -82,12 +83,36 @@ struct dice {
 
 extern const char *const fault_names[FAULTS];
 
-void     dice_begin(struct dice *, uint64_t seed);
-uint64_t dice_next(struct dice *);
-uint32_t dice_roll(struct dice *, uint32_t sides);                 /* 0 … sides − 1 */
-bool     dice_chance(struct dice *, uint32_t per_million);
-/* Does this fault happen now?  Counts it. */
-bool     dice_fault(struct dice *, enum fault, uint32_t per_million);
+void dice_begin(struct dice *, uint64_t seed);
+
+static inline uint64_t dice_next(struct dice *dice)
+{
+    dice->state ^= dice->state >> 12;
+    dice->state ^= dice->state << 25;
+    dice->state ^= dice->state >> 27;
+    return dice->state * 0x2545F4914F6CDD1Dull;
+}
+
+/* 0 … sides − 1 */
+static inline uint32_t dice_roll(struct dice *dice, uint32_t sides)
+{
+    CHECK(sides > 0);
+    return (uint32_t)((dice_next(dice) >> 32) * sides >> 32);
+}
+
+static inline bool dice_chance(struct dice *dice, uint32_t per_million)
+{
+    return dice_roll(dice, 1000000) < per_million;
+}
+
+/* Does this fault, which may, happen now?  Counts it. */
+bool dice_fault_drawn(struct dice *, enum fault, uint32_t per_million);
+
+static inline bool dice_fault(struct dice *dice, enum fault fault, uint32_t per_million)
+{
+    return !dice->healing && (dice->faults >> fault & 1) != 0 &&
+           dice_fault_drawn(dice, fault, per_million);
+}
 
 /* The first thing forbidden that anybody saw; "" = none.  Printed with the seed. */
 extern char complaint[512];
@@ -119,7 +144,20 @@ void           server_listen(struct server *, void (*moved)(void *, const char *
 int            server_open_io(struct server *, uint32_t who, uint32_t streams,
                               struct redis_io *);
 
+/* As it was written once. */
+struct value {
+    uint64_t serial;                /* no two values of a server have the same             */
+    size_t   length;
+    uint32_t writer, holders;       /* who wrote it; the data, and a snapshot               */
+    char     bytes[];               /* NUL-terminated                                      */
+};
+
 /* Seen from outside, as it is now.  `field` "" for a string key.  NULL = not there. */
+const struct value *server_value(const struct server *, const char *key, const char *field,
+                                 size_t field_length);
+/* Where it stands as long as the server lives, for who looks often. */
+struct value *const *server_slot(struct server *, const char *key, const char *field,
+                                 size_t field_length);
 const char *server_get(const struct server *, const char *key, const char *field,
                        size_t *length);
 void        server_each(const struct server *, const char *key,
@@ -127,6 +165,7 @@ void        server_each(const struct server *, const char *key,
                                      const char *value, size_t length), void *self);
 
 /* wire.c: one command of one connection; the reply goes to the connection. */
+enum { ARGUMENTS_MAX = 4096 };
 struct argument { const char *bytes; size_t length; };
 struct reply    { char *bytes; size_t used, size; };
 struct session  { uint32_t who; bool in_multi, dirty; char watched[128]; uint32_t watched_version;
@@ -155,11 +194,12 @@ struct message {
 /* A record of an output topic, in the order of its arrival. */
 struct told {
     uint8_t  topic;             /* enum output_topic                                     */
-    char    *key, *value;       /* NUL-terminated copies                                  */
+    char    *value, *key;       /* NUL-terminated, one block of memory                     */
     uint32_t length;
     int32_t  source_partition;  /* the record that caused it, -1 = a deadline did           */
     int64_t  source_offset;
     uint64_t change;            /* equal for what must be the same in every run, 0 = none   */
+    uint32_t before;            /* 1 + the last one told of the same change, 0 = none         */
     uint64_t order;             /* of an ETA: rises from one of its parcel to the next       */
     uint64_t epoch;             /* of who told it; 0 = it does not say                       */
     uint32_t who;               /* told it: one life of an instance, as for Redis              */
@@ -252,7 +292,8 @@ struct world {
     bool            idle_advance;
     const struct world *reference;        /* the undisturbed run, NULL = this is it         */
     struct witness *witness;
-    uint64_t        changes[CHANGES_MAX]; /* of all that was told: a hash set               */
+    /* Of all that was told, by its hash: 1 + the last one told of this change, 0 = none. */
+    uint32_t        changes[CHANGES_MAX];
 };
 
 /* The undisturbed run of log number `log`, with one instance.  owns: the caller. */

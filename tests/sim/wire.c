@@ -9,8 +9,6 @@
 #include "pipeline/check.h"
 #include "tests/sim/sim.h"
 
-enum { ARGUMENTS_MAX = 4096 };
-
 struct wire {
     enum redis_io_state state;
     struct session      session;
@@ -69,17 +67,18 @@ static enum redis_io_state io_state(void *self, uint32_t i)
 /* "*2\r\n$3\r\n…": one number after its sign, or -1 when it is not all there. */
 static long header(const struct reply *in, size_t *at, char sign)
 {
-    char *end = in->used > *at ? memchr(in->bytes + *at, '\n', in->used - *at) : NULL;
+    size_t i = *at + 1;
+    long   number = 0;
 
-    if (end == NULL)
+    for (; i < in->used && in->bytes[i] >= '0' && in->bytes[i] <= '9'; i++)
+        number = number * 10 + (in->bytes[i] - '0');
+    if (i + 1 >= in->used)
         return -1;
-    if (in->bytes[*at] != sign) {
+    if (in->bytes[*at] != sign || in->bytes[i] != '\r' || in->bytes[i + 1] != '\n') {
         complain(SOUND, "RESP: '%c' where '%c' belongs", in->bytes[*at], sign);
         return -1;
     }
-    long number = strtol(in->bytes + *at + 1, NULL, 10);
-
-    *at = (size_t)(end - in->bytes) + 1;
+    *at = i + 2;
     return number;
 }
 

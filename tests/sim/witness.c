@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "pipeline/check.h"
 #include "stages/outlet/output.h"
 #include "stages/scan/scan.h"
@@ -19,47 +21,48 @@ enum { BUCKETS = 8, AHEAD_MS_MAX = 300000 };
 
 /* ── What was told ────────────────────────────────────────────────────────── */
 
-/* "key":"text" or "key":number out of our own JSON; false = not there.  `key` as it stands in
- * the text, quoted and with its colon. */
-static bool member(const char *json, const char *key, char *text, size_t size)
+/* "key":"text" or "key":number out of our own JSON, behind *at, which moves on behind it; false =
+ * not there.  `key` as it stands in the text, quoted and with its colon. */
+static bool member(const char **at, const char *key, char *text, size_t size)
 {
-    const char *at = strstr(json, key);
+    const char *found = strstr(*at, key);
 
-    if (at == NULL)
+    if (found == NULL)
         return false;
-    at += strlen(key);
-    at += *at == '"';
-    size_t length = strcspn(at, "\",}");
+    found += strlen(key);
+    found += *found == '"';
+    size_t length = strcspn(found, "\",}");
 
+    *at = found + length;
     length = length < size ? length : size - 1;
-    memcpy(text, at, length);
+    memcpy(text, found, length);
     text[length] = '\0';
     return true;
 }
 
 static uint64_t hash_of(const char *bytes, size_t length)
 {
-    uint64_t hash = 14695981039346656037u;
+    uint64_t hash = XXH3_64bits(bytes, length);
 
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (uint8_t)bytes[i]) * 1099511628211u;
-    return hash != 0 ? hash : 1;
+    return hash + (hash == 0);
 }
 
-static uint64_t *place_of(const struct world *w, uint64_t change)
+/* Where a change has its place: the last one told of it, or nothing yet. */
+static uint32_t *place_of(const struct world *w, uint64_t change)
 {
-    const uint64_t *at = &w->changes[change % CHANGES_MAX];
+    uint32_t at = (uint32_t)(change % CHANGES_MAX);
 
-    for (uint32_t n = 0; *at != 0 && *at != change; n++) {
+    for (uint32_t n = 0; w->changes[at] != 0 &&
+                         broker_told_at(w->broker, w->changes[at] - 1)->change != change; n++) {
         CHECK(n < CHANGES_MAX / 2);
-        at = &w->changes[(change + n) % CHANGES_MAX];
+        at = (at + 1) % CHANGES_MAX;
     }
-    return (uint64_t *)(uintptr_t)at;
+    return (uint32_t *)(uintptr_t)&w->changes[at];
 }
 
 bool witness_heard(const struct world *w, uint64_t change)
 {
-    return *place_of(w, change) == change;
+    return *place_of(w, change) != 0;
 }
 
 /* Which change of which alert it is, and which record caused it.  A repeat may say the same in
@@ -67,20 +70,22 @@ bool witness_heard(const struct world *w, uint64_t change)
 static bool alert_read(struct told *told, char id[24])
 {
     char sequence[24], state[16], partition[24], offset[24], text[80];
+    const char *at = told->value;
 
-    if (!member(told->value, "\"id\":", id, 24) ||
-        !member(told->value, "\"sequence\":", sequence, sizeof sequence) ||
-        !member(told->value, "\"state\":", state, sizeof state) ||
-        !member(told->value, "\"partition\":", partition, sizeof partition)) {
-        complain(SOUND, "an alert without id, sequence, state or partition: %s", told->value);
+    if (!member(&at, "\"id\":", id, 24) ||
+        !member(&at, "\"state\":", state, sizeof state) ||
+        !member(&at, "\"sequence\":", sequence, sizeof sequence) ||
+        !member(&at, "\"epoch\":", text, sizeof text) ||
+        !member(&at, "\"partition\":", partition, sizeof partition)) {
+        complain(SOUND, "an alert without id, state, sequence, epoch or partition, in this order: "
+                 "%s", told->value);
         return false;
     }
-    int n = snprintf(text, sizeof text, "%s %s %s", id, sequence, state);
-
-    told->change = hash_of(text, (size_t)n);
-    if (member(told->value, "\"epoch\":", text, sizeof text))
-        told->epoch = strtoull(text, NULL, 10);
-    if (member(told->value, "\"offset\":", offset, sizeof offset)) {
+    told->epoch = strtoull(text, NULL, 10);
+    told->change = strtoull(id, NULL, 16) * 0x9E3779B97F4A7C15u ^
+                   (strtoull(sequence, NULL, 10) << 8 | (uint8_t)state[0]);
+    told->change += told->change == 0;
+    if (member(&at, "\"offset\":", offset, sizeof offset)) {
         told->source_partition = (int32_t)strtol(partition, NULL, 10);
         told->source_offset = strtoll(offset, NULL, 10);
     }
@@ -115,12 +120,12 @@ static void repeat_heard(struct world *w, const struct told *told)
         !server_evicted(w->server))   /* else it began at the log's start */
         complain(REPEATS, "below %d/%" PRId64 ", where its sender began: %s",
                  told->source_partition, began, told->value);
-    for (uint32_t i = broker_told(w->broker) - 1; i-- > 0 && !w->resends && claims == 1;) {
-        const struct told *before = broker_told_at(w->broker, i);
+    for (uint32_t at = *place_of(w, told->change); at > 0 && !w->resends && claims == 1;) {
+        const struct told *before = broker_told_at(w->broker, at - 1);
 
-        if (before->change == told->change && before->epoch == told->epoch &&
-            before->who == told->who)
+        if (before->epoch == told->epoch && before->who == told->who)
             complain(REPEATS, "sent twice by one owner: %s", told->value);
+        at = before->before;
     }
 }
 
@@ -159,11 +164,13 @@ static void alert_heard(struct world *w, struct told *told)
 static void eta_heard(struct told *told)
 {
     char life[24], sequence[24];
-    const char *epoch = strstr(told->value, ",\"epoch\":");
+    const char *at = told->value, *epoch = NULL;
 
-    if (epoch == NULL || !member(told->value, "\"life\":", life, sizeof life) ||
-        !member(told->value, "\"sequence\":", sequence, sizeof sequence)) {
-        complain(SOUND, "an ETA without life, sequence or epoch: %s", told->value);
+    if (member(&at, "\"life\":", life, sizeof life) &&
+        member(&at, "\"sequence\":", sequence, sizeof sequence))
+        epoch = strstr(at, ",\"epoch\":");
+    if (epoch == NULL) {
+        complain(SOUND, "an ETA without life, sequence or epoch, in this order: %s", told->value);
         return;
     }
     told->epoch = strtoull(epoch + strlen(",\"epoch\":"), NULL, 10);
@@ -219,16 +226,21 @@ void witness_hears(void *self, struct told *told)
     default:
         return;
     }
-    *place_of(w, told->change) = told->change;
+    uint32_t *place = place_of(w, told->change);
+
+    told->before = *place;
+    *place = broker_told(w->broker);
 }
 
 void witness_resent(void *self) { ((struct world *)self)->resends = true; }
 
 /* ── A mark is written ────────────────────────────────────────────────────── */
 
-static const char *bucket_key(int32_t partition, uint32_t bucket)
+static const char *bucket_of(uint32_t home)
 {
     static char keys[PARTITIONS][BUCKETS][48];
+    int32_t partition = (int32_t)(home % PARTITIONS);
+    uint32_t bucket = home / PARTITIONS % BUCKETS;
     char *key = keys[partition][bucket], suffix[16];
 
     if (key[0] == '\0') {
@@ -238,17 +250,19 @@ static const char *bucket_key(int32_t partition, uint32_t bucket)
     return key;
 }
 
+static bool record_read(const struct value *value, struct parcel *parcel)
+{
+    return value != NULL &&
+           record_unpack((const uint8_t *)value->bytes, value->length, parcel) == 0;
+}
+
 bool witness_record(const struct server *server, const char *number, struct parcel *parcel,
                     int32_t *partition)
 {
-    size_t length;
     uint32_t home = parcel_home(number, strlen(number));
 
     *partition = (int32_t)(home % PARTITIONS);
-    const char *key = bucket_key(*partition, home / PARTITIONS % BUCKETS);
-    const char *bytes = server_get(server, key, number, &length);
-
-    return bytes != NULL && record_unpack((const uint8_t *)bytes, length, parcel) == 0;
+    return record_read(server_value(server, bucket_of(home), number, strlen(number)), parcel);
 }
 
 /* The fold of a partition's log up to an offset, as far as we know how to fold. */
@@ -261,6 +275,9 @@ struct fold {
 /* What a world's witness has seen so far. */
 struct witness {
     struct fold         folds[PARTITIONS];
+    /* Of each parcel, where its record stands, what it was when last judged, and how many scans it
+     * had to know. */
+    struct judged { struct value *const *slot; uint64_t serial; uint32_t count; } judged[PARCELS];
     /* Of each partition, what the undisturbed run told of its records, by offset, and how much
      * of that has arrived: what arrived once need not be looked for again. */
     const struct told **causes[PARTITIONS];
@@ -357,16 +374,29 @@ static bool has_scan(const struct parcel *parcel, uint32_t at_s, uint8_t code)
     return false;
 }
 
+/* Prefixes of the log are nested: a record that was right with so many of the parcel's scans is
+ * right with another prefix that has as many. */
 static void parcel_moved(const struct world *w, const struct fold *f, uint32_t i,
                          int32_t partition, int64_t offset)
 {
     static struct parcel parcel;
     const struct expected *expected = &w->traffic->parcels[i];
-    int32_t home;
 
     if ((int32_t)(expected->home % PARTITIONS) != partition)
         return;
-    bool found = witness_record(w->server, expected->number, &parcel, &home);
+    struct judged *judged = &w->witness->judged[i];
+
+    if (judged->slot == NULL)
+        judged->slot = server_slot(w->server, bucket_of(expected->home), expected->number,
+                                   strlen(expected->number));
+    const struct value *record = *judged->slot;
+    uint64_t serial = record != NULL ? record->serial : 0;
+
+    if (judged->serial == serial && judged->count == f->counts[i])
+        return;
+    judged->serial = serial;
+    judged->count = f->counts[i];
+    bool found = record_read(record, &parcel);
 
     if (found ? parcel.history_count != f->counts[i] : f->counts[i] != 0)
         complain(FOLD, "parcel %s has %u scans in Redis where the log up to %d/%" PRId64 " has %u",

@@ -10,6 +10,7 @@
 #include "pipeline/error.h"
 #include "pipeline/graph.h"
 #include "pipeline/metric.h"
+#include "stages/detect/rulebook.h"
 #include "stages/outlet/mark.h"
 #include "stages/ports.h"
 #include "stages/settings.h"
@@ -17,7 +18,8 @@
 #include "tests/sim/sim.h"
 
 enum { LINKS_MAX = 16, STEPS_MAX = 3000000, HEAL_MS_MAX = 10000, REST_MS = 1000, SMALL = 16,
-       ANOTHER_MS = 1500, AHEAD_MS = 60000, BACK_MS_MAX = 200000, FORTH_MS_MAX = 20 * 3600000 };
+       TURNS_MAX = 8, ANOTHER_MS = 1500, AHEAD_MS = 60000, BACK_MS_MAX = 200000,
+       FORTH_MS_MAX = 20 * 3600000 };
 
 #define LOADING_NS 100000000ull   /* about as long as state takes to stream in */
 
@@ -94,27 +96,47 @@ static const struct graph_plan *plan_small(void)
     return &plan;
 }
 
-static void config_make(bool idle_advance, bool undisturbed)
+/* What the machine has must not decide. */
+static const char *const settings[] = {
+    "redis.buckets=8", "redis.connections=2", "checkpoint.interval=200ms",
+    "checkpoint.records_max=100", "progress.interval=5s", "model.cells_max=128",
+    "retention.linger=100d", "retention.terminal=100d", "memory.max=1024GiB",
+    "http.listen=", "kafka.start=earliest", "catch_up.age=0ms",
+    "activity.enabled=true", "activity.shares=2",
+    "runners.workers=1",   /* a second one is stepped in turn, too */
+    NULL};
+
+static struct config *config_make(bool idle_advance, bool undisturbed)
 {
-    static const char *const fixed[] = {
-        "redis.buckets=8", "redis.connections=2", "checkpoint.interval=200ms",
-        "checkpoint.records_max=100", "progress.interval=5s", "model.cells_max=128",
-        "retention.linger=100d", "retention.terminal=100d",
-        "http.listen=", "kafka.start=earliest", "activity.enabled=true", "activity.shares=2", NULL};
     size_t rows;
     const struct config_row *table = settings_rows(&rows);
+    struct config *made = config_create(table, rows);
+    bool bad = false;
 
-    config = config_create(table, rows);
-    CHECK(config != NULL);
-    for (size_t i = 0; fixed[i] != NULL; i++)
-        if (config_set(config, fixed[i]) != 0)
-            complain(SOUND, "configuration: %s", error_text());
-    config_set(config, idle_advance ? "clock.idle_advance=true" : "clock.idle_advance=false");
-    config_set(config, undisturbed ? "catch_up.records=0" : "catch_up.records=20");
-    config_set(config, "runners.workers=1");   /* a second one is stepped in turn, too */
-    config_set(config, "catch_up.age=0ms");
-    if (config_finish(config) != 0)
+    CHECK(made != NULL);
+    for (size_t i = 0; settings[i] != NULL; i++)
+        bad = config_set(made, settings[i]) != 0 || bad;
+    bad = config_set(made, idle_advance ? "clock.idle_advance=true"
+                                        : "clock.idle_advance=false") != 0 || bad;
+    bad = config_set(made, undisturbed ? "catch_up.records=0" : "catch_up.records=20") != 0 || bad;
+    if (bad || config_finish(made) != 0)
         complain(SOUND, "configuration: %s", error_text());
+    return made;
+}
+
+/* One of each kind is made, and serves all worlds; and so is what is reckoned from it alone. */
+static void config_choose(bool idle_advance, bool undisturbed)
+{
+    static struct config *made[2][2];
+    static const struct rulebook *book;
+    struct config **wanted = &made[idle_advance][undisturbed];
+
+    if (*wanted == NULL)
+        *wanted = config_make(idle_advance, undisturbed);
+    config = *wanted;
+    if (book == NULL)
+        book = rulebook_join(config);
+    CHECK(book != NULL);
 }
 
 static void instance_begin(int i)
@@ -141,7 +163,7 @@ static void instance_pause(int i)
     instances[i].away_until_ms = here->now_ms + 500 + dice_roll(&here->dice, 12000);
 }
 
-/* One turn of one stage of one instance. */
+/* One turn of one stage of one instance, or a few while there is work for it. */
 static void instance_step(int i)
 {
     struct instance *instance = &instances[i];
@@ -167,10 +189,10 @@ static void instance_step(int i)
         return;
     }
     uint32_t stage = dice_roll(dice, graph_stages(instance->graph));
-    int turns = dice_chance(dice, 200000) ? 8 : 1;
+    int turns = dice_chance(dice, 200000) ? TURNS_MAX : 1;
 
-    for (int n = 0; n < turns; n++)
-        graph_step(instance->graph, stage, here->now_ns);
+    while (graph_step(instance->graph, stage, here->now_ns) > 0 && --turns > 0)
+        ;
     if (graph_failed(instance->graph))
         complain(CLEAN_EXIT, "instance %d gave up: %s", i, error_text());
 }
@@ -416,7 +438,6 @@ static void instances_end(void)
             graph_destroy(instances[i].graph);
         instances[i] = (struct instance){.graph = NULL};
     }
-    config_destroy(config);
     clock_use(NULL);
     env_seed(0);
 }
@@ -496,7 +517,7 @@ static void world_turn(struct world *w, uint64_t seed, uint32_t count)
     env_seed(seed + 1);
     ports = (struct ports){.consumer_open = open_consumer, .message_header = no_header,
                            .producer_open = open_producer, .redis_open = open_redis};
-    config_make(w->idle_advance, w->reference == NULL);
+    config_choose(w->idle_advance, w->reference == NULL);
     broker_listen(w->broker, witness_hears, witness_commits, witness_resent, w);
     server_listen(w->server, witness_moved, w);
     for (uint32_t i = 0; i < count && complaint[0] == '\0'; i++) {

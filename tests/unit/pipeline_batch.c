@@ -139,25 +139,34 @@ static void abandoned_pools_go_with_what_is_out(void **state)
     pool_abandon(false);
 }
 
-static void untouched_pools_are_as_clean_and_aligned(void **state)
+/* The next pool of the same shape has the memory of the last one; its batches are clean all the
+ * same, and aligned. */
+static void recycled_pools_are_as_clean_and_aligned(void **state)
 {
+    static const char zeros[64];
+    struct batch_shape large = shape;
+    void *arena = NULL;
+
     (void)state;
-    pool_untouched(true);
-    struct pool *pool = pool_create(&shape, 2);
-    pool_untouched(false);
+    assert_true(shape.head_size > 0 && shape.head_size <= sizeof zeros);
+    large.arena_size = 5000;   /* as no other block of it */
+    pool_recycle(true);
+    for (int life = 0; life < 2; life++) {
+        struct pool  *pool = pool_create(&large, 1);
+        struct batch *batch = pool_take(pool);
 
-    struct batch *out[2] = {pool_take(pool), pool_take(pool)};
-
-    for (int i = 0; i < 2; i++) {
-        static const char zeros[7 * sizeof(struct record)];
-
-        assert_int_equal((uintptr_t)out[i]->head % 64, 0);
-        assert_int_equal((uintptr_t)out[i]->records % 64, 0);
-        assert_memory_equal(out[i]->records, zeros, sizeof zeros);
-        memset(out[i]->arena, i, shape.arena_size);
-        pool_give(pool, &out[i]);
+        assert_true(life == 0 || batch->arena == arena);
+        arena = batch->arena;
+        assert_int_equal(batch->count, 0);
+        assert_int_equal((uintptr_t)batch->head % 64, 0);
+        assert_int_equal((uintptr_t)batch->records % 64, 0);
+        assert_memory_equal(batch->head, zeros, shape.head_size);
+        memset(batch->head, 0xA5, shape.head_size);
+        batch->count = 1;
+        pool_give(pool, &batch);
+        pool_destroy(pool);
     }
-    pool_destroy(pool);
+    pool_recycle(false);
 }
 
 int main(void)
@@ -167,7 +176,7 @@ int main(void)
         cmocka_unit_test(without_head_or_records),
         cmocka_unit_test(mistakes_abort),
         cmocka_unit_test(abandoned_pools_go_with_what_is_out),
-        cmocka_unit_test(untouched_pools_are_as_clean_and_aligned),
+        cmocka_unit_test(recycled_pools_are_as_clean_and_aligned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
