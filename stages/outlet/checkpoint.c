@@ -302,6 +302,14 @@ static int checkpoint_on_tick(struct stage *stage, uint64_t now_ns)
     return work;
 }
 
+/* Waiting for room is not being away. */
+static int checkpoint_on_blocked(struct stage *stage, uint64_t now_ns)
+{
+    (void)now_ns;
+    notice_pause(stage_state(stage));
+    return 0;
+}
+
 static int checkpoint_on_drain(struct stage *stage, uint64_t now_ns)
 {
     struct checkpoint *x = stage_state(stage);
@@ -338,5 +346,6 @@ const struct stage_type stage_checkpoint = {
     .on_tick = checkpoint_on_tick,
     .on_return = checkpoint_on_return,
     .on_drain = checkpoint_on_drain,
+    .on_blocked = checkpoint_on_blocked,
     .fini = checkpoint_fini,
 };

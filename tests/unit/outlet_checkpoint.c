@@ -333,6 +333,26 @@ static void paused_with_a_cut_away(void **state)
     }
 }
 
+/* Kafka takes nothing for seconds, so nothing is sent to it: that is no pause of this process. */
+static void blocked_is_not_away(void **state)
+{
+    int64_t pauses = metric_sum("pauses_total");
+
+    (void)state;
+    owned();
+    for (uint32_t i = 1; i <= 30; i++)
+        say(1, OUTPUTS_AT_ONCE, i);
+    uint32_t held = kafka.count;
+
+    assert_true(held > 0 && held < 30);
+    pass_ms(4000);
+    assert_int_equal(kafka.count, held);
+    finish(held, OUTCOME_DONE);
+    assert_int_equal(kafka.count, 30 - held);
+    assert_int_equal(metric_sum("pauses_total"), pauses);
+    finish(30 - held, OUTCOME_DONE);
+}
+
 /* Away for half a session: nothing is produced before mark has been seen. */
 static void paused(void **state)
 {
@@ -423,7 +443,7 @@ int main(void)
         TEST(claim_unknown), TEST(cut_waits), TEST(cut_before_outputs), TEST(deferred),
         TEST(cut_unknown), TEST(cut_applied_late), TEST(told_why), TEST(foreign_mark),
         TEST(foreign_after_unknown), TEST(mark_gone), TEST(looks), TEST(paused_with_a_cut_away),
-        TEST(paused), TEST(released), TEST(apart),
+        TEST(blocked_is_not_away), TEST(paused), TEST(released), TEST(apart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
