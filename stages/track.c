@@ -462,11 +462,14 @@ static int tick_partition(struct track *t, struct partition *p, uint64_t now_ns)
 static int track_on_tick(struct stage *stage, uint64_t now_ns)
 {
     struct track *t = stage_state(stage);
+    uint32_t count = t->owned_count;
     int done = 0;
 
     call_begin(t);
-    for (uint32_t i = t->owned_count; i-- > 0;)
-        done += tick_partition(t, t->partitions[t->owned[i]], now_ns);
+    t->tick_first = count > 0 ? (t->tick_first + 1) % count : 0;
+    for (uint32_t i = 0; i < count; i++)
+        done += tick_partition(t, t->partitions[t->owned[(t->tick_first + i) % count]], now_ns);
+    CHECK(t->owned_count == count);   /* who is let go goes when its RELEASE is home */
     return done;
 }
 

@@ -15,6 +15,7 @@ struct track {
     struct partition *partitions[1024];
     int32_t           owned[1024];
     uint32_t          owned_count;
+    uint32_t          tick_first;     /* of the owned, who comes first: another each turn        */
     uint32_t          budget[2];      /* batches that may still be emitted in this call      */
     int64_t           wall_ms;        /* as of this call                                     */
 
