@@ -10,7 +10,7 @@ enum { STUCK_MS = 30000 };
 struct board_row board[BOARD_PARTITIONS_MAX];
 _Atomic int board_partitions;
 _Atomic(const char *) board_held;
-_Atomic int64_t board_lost_ms;
+_Atomic int64_t board_lost_ms = -1;
 
 const char *phase_name(enum phase phase)
 {
@@ -62,7 +62,8 @@ const char *board_stuck(int64_t wall_ms)
 {
     int64_t since_ms = board_lost_ms;
 
-    CHECK(since_ms >= 0);
+    if (since_ms < 0)
+        return "the group has assigned nothing yet";
     return since_ms > 0 && wall_ms - since_ms >= STUCK_MS
                ? "the group took every partition away and answers no more" : NULL;
 }

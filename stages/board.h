@@ -39,7 +39,8 @@ extern _Atomic int board_partitions;   /* of the scan topic; 0 = not known yet *
 extern _Atomic(const char *) board_held; /* what holds all of them up, static; source_kafka */
 
 extern _Atomic int64_t board_lost_ms;  /* since when the group has given nothing after it took all
-                                          back as lost; 0 = it has */
+                                          back as lost; 0 = it has, be it no partition at all;
+                                          -1 = it has not answered yet since the start */
 
 const char *phase_name(enum phase);   /* "running" */
 
@@ -48,8 +49,8 @@ const char *phase_name(enum phase);   /* "running" */
 int  board_healthy(int32_t partition, int64_t wall_ms, const char **why);
 void board_clear(int32_t partition);
 
-/* Who was in the group and is out of it for 30 s processes nothing, and has no partition that
- * would say so.  Why, NULL = it is not so. */
+/* Who is not in the group yet, or was and is out of it for 30 s, processes nothing, and has no
+ * partition that would say so.  Why, NULL = it is not so. */
 const char *board_stuck(int64_t wall_ms);
 
 #endif
