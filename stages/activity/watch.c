@@ -163,6 +163,8 @@ static void sentence(const struct rule *rule, const struct opinion *o, const cha
 
         used = text_add(text, used, at, length);
         at += length;
+        const char *brace = at;
+
         for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
             if (strncmp(at, places[i].name, strlen(places[i].name)) == 0) {
                 used = text_add(text, used, number, (size_t)snprintf(
@@ -173,6 +175,7 @@ static void sentence(const struct rule *rule, const struct opinion *o, const cha
             used = text_add(text, used, subject, strlen(subject));
             at += 9;
         }
+        CHECK(at > brace || *at == '\0');   /* a place that no rule has */
     }
 }
 

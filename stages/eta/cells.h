@@ -80,7 +80,7 @@ static inline uint32_t eras_since(const struct cell *c, struct moment now)
     return (now.begun_s - c->touched_s - 1) / now.era_s + 1;
 }
 
-/* The key's cell, or CELL_NONE; the same but for one chance in millions, by the index alone, so
+/* The key's cell, or CELL_NONE; the same but for one chance in thousands, by the index alone, so
  * that its lines can be on their way before its key is compared; a new, empty one. */
 uint32_t cell_find(const struct model *, uint64_t key);
 uint32_t cell_likely(const struct model *, uint64_t key);

@@ -70,6 +70,9 @@ static inline struct meaning meaning_of(const struct model *m, struct model_key 
     return w;
 }
 
+/* Dwells were learned by destination once: those cells go cold under their keys of then. */
+static const uint64_t TO_NEXT_STOP = 1ull << 20;
+
 static inline uint64_t key_mix(uint64_t x, enum model_family family, uint32_t level)
 {
     x = (x ^ x >> 32) * 0x9E3779B97F4A7C15u;
@@ -94,6 +97,9 @@ static inline uint64_t key_at(const struct meaning *w, enum model_family family,
     if (family == MODEL_LEG)
         return leg_key_at(w, level);
     uint64_t x = w->code_near + (level == 1 || family == MODEL_REMAINING ? w->service << 32 : 0);
+
+    if (family == MODEL_DWELL)
+        x += TO_NEXT_STOP;
 
     if (level > 1)
         x += (level < 4 ? w->dest.region : w->dest.area) * 0xD6E8FEB86659FD93u;

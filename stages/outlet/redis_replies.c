@@ -85,7 +85,10 @@ static void *build_double(const redisReadTask *task, double number, char *text, 
 
 static void *build_bool(const redisReadTask *task, int value)
 {
-    return object_new(task, REDIS_REPLY_BOOL, value != 0);
+    redisReply *object = object_new(task, REDIS_REPLY_BOOL, 0);
+
+    object->integer = value != 0;
+    return object;
 }
 #endif
 

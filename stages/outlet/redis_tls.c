@@ -124,9 +124,12 @@ static SSL *session(struct redis_tls *tls, const struct redis_address *at)
 int redis_tls_secure(struct redis_tls *tls, struct redisContext *context,
                      const struct redis_address *at)
 {
+    SSL *ssl = session(tls, at);
+
     ERR_clear_error();
-    if (redisInitiateSSL(context, session(tls, at)) == REDIS_OK)
+    if (redisInitiateSSL(context, ssl) == REDIS_OK)
         return 0;
+    SSL_free(ssl); /* the connection has taken it only where that went well */
     return error_set("TLS: %s", context->errstr);
 }
 

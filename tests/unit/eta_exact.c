@@ -75,6 +75,7 @@ static uint64_t real_key(const struct plain_key *k)
     uint64_t x = (uint64_t)k->service << 32 | k->code << 8 | k->near;
 
     x += k->dest * 0xD6E8FEB86659FD93u + k->place * 0xA0761D6478BD642Fu;
+    x += k->family == MODEL_DWELL ? 1 << 20 : 0; /* to the next stop */
     if (k->level == 0)
         x = 1;
     x = (x ^ x >> 32) * 0x9E3779B97F4A7C15u;
