@@ -111,8 +111,9 @@ class Redis:
 class Rig:
     """A private Kafka and Redis in one directory."""
 
-    def __init__(self, keep, say, kafka=True, settings=()):
+    def __init__(self, keep, say, kafka=True, settings=(), topics=()):
         self.say = say
+        self.topics = topics    # beside the usual ones
         self.keep = keep is not None
         self.kafka = kafka
         self.settings = settings    # of the broker
@@ -124,7 +125,7 @@ class Rig:
         try:
             self.dir.mkdir(parents=True, exist_ok=True)
             self.say(f"starting {'Kafka and ' if self.kafka else ''}Redis in {self.dir}")
-            topics = [f"{TOPIC}:{PARTITIONS}", *OUTPUTS]
+            topics = [f"{TOPIC}:{PARTITIONS}", *OUTPUTS, *self.topics]
             if self.kafka:
                 self._service("kafka", "start",
                               *(word for topic in topics for word in ("--topic", topic)),
