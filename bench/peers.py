@@ -186,13 +186,13 @@ def print_told(say, results):
 
 
 def print_result(say, medians, compared):
-    rig.print_row(say, COLUMNS, [f"{title}" for title, _, _ in COLUMNS])
+    rig.print_row(say, COLUMNS, [title for title, _, _ in COLUMNS])
     for one in medians.values():
         rig.print_row(say, COLUMNS, [form.format(one[name]) for _, name, form in COLUMNS])
     for name, times in compared.items():
-        say(f"Peakline against {name}: {times['speed']:.1f}x the scans/s ({times['steady_speed']:.1f}"
-            f"x steady), {times['cpu']:.1f}x the scans per CPU-second "
-            f"({times['steady_cpu']:.1f}x steady)")
+        say(f"Peakline against {name}: {times['speed']:.1f}x the scans/s "
+            f"({times['steady_speed']:.1f}x steady), {times['cpu']:.1f}x the scans per "
+            f"CPU-second ({times['steady_cpu']:.1f}x steady)")
 
 
 def run_all(arguments, bench, stamp, facilities, say):

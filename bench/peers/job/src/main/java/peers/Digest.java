@@ -43,7 +43,8 @@ public final class Digest {
         StringBuilder text = new StringBuilder();
         kinds.forEach((kind, n) -> text.append(text.isEmpty() ? "" : ",")
             .append('"').append(kind).append("\":").append(n));
-        return String.format("{\"records\":%d,\"hash\":\"%016x\",\"kinds\":{%s}}", records, hash, text);
+        return String.format("{\"records\":%d,\"hash\":\"%016x\",\"kinds\":{%s}}", records, hash,
+            text);
     }
 
     private void add(ConsumerRecord<byte[], byte[]> r) throws IOException {
