@@ -131,7 +131,6 @@ public final class Flink {
             "execution.checkpointing.mode", "AT_LEAST_ONCE",
             "execution.checkpointing.interval", Settings.text("checkpoint") + " ms",
             "taskmanager.numberOfTaskSlots", "2",
-            "taskmanager.memory.network.min", "128m",
             "restart-strategy.type", "none",
             "pipeline.object-reuse", "true",
             "pipeline.generic-types", "false"));

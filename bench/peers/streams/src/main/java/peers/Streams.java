@@ -11,6 +11,7 @@ import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.streams.AutoOffsetReset;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
@@ -148,7 +149,7 @@ public final class Streams {
         Serde<Parcel> parcel = Serdes.serdeFrom((topic, p) -> p == null ? null : p.toBytes(),
             (topic, bytes) -> bytes == null ? null : Parcel.fromBytes(bytes));
         return new Topology()
-            .addSource(Topology.AutoOffsetReset.EARLIEST, "scans",
+            .addSource(AutoOffsetReset.earliest(), "scans",
                 (record, clockMs) -> Math.max(record.timestamp(), clockMs),
                 new StringDeserializer(), new ByteArrayDeserializer(), Settings.text("topic"))
             .addProcessor("tracker", Tracker::new, "scans")
