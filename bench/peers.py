@@ -24,7 +24,8 @@ import drain
 import rig
 
 HERE = rig.ROOT / "bench" / "peers"
-OPENED = {"misrouted": r"misrouted \w+ OPENED", "delivery-failed": r"delivery-failed warning \w+",
+OPENED = {"misrouted": r"misrouted \w+ OPENED",
+          "delivery-failed": r"delivery-failed warning (OPENED|UPDATED)",
           "stalled": r"stalled \w+ OPENED"}
 # name: (module, main class, heap, properties)
 PEERS = {
