@@ -6,6 +6,10 @@ Redis cut, Kafka asleep for 3 s, peakline asleep for 8 s, a reload.  The first t
 up.  slope is the median of the slopes between pairs of samples (Theil and Sen's), in bytes an
 hour; the run fails when an hour of it is more than --slope-max of the resident set, or when
 anything that was sent has not been read in the end.
+
+Kafka keeps --kept seconds of the log, as a real one keeps days: a view that is lost is rebuilt
+from the log's start, what that takes is taken once, and with a log that only grows each rebuild
+would be larger than the one before.
 """
 import json
 import os
@@ -101,7 +105,9 @@ def wait_for_end(bench, group, sent, seconds):
 def measure(arguments, say):
     rig.need(arguments.peakline, arguments.peakload)
     machine, group = rig.machine(), f"soak-{int(time.time())}"
-    with rig.Rig(arguments.keep, say) as bench:
+    kept = (f"log.retention.ms={arguments.kept * 1000}", "log.roll.ms=10000",
+            "log.retention.check.interval.ms=5000", "log.segment.delete.delay.ms=1000")
+    with rig.Rig(arguments.keep, say, settings=kept) as bench:
         peakline = bench.start_peakline(arguments, group, FORGET)
         idle.wait_for_claims(bench, group)
         load = subprocess.Popen(
@@ -137,6 +143,7 @@ def main(words):
     parser.add_argument("--seconds", type=int, default=1200, metavar="S")
     parser.add_argument("--every", type=float, default=15, metavar="S", help="between two faults")
     parser.add_argument("--rate", type=int, default=2000, metavar="N", help="messages a second")
+    parser.add_argument("--kept", type=int, default=120, metavar="S", help="of the log, in Kafka")
     parser.add_argument("--slope-max", type=float, default=0.15, metavar="SHARE",
                         help="of the resident set, an hour")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
