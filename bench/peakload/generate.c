@@ -333,7 +333,7 @@ int generate_run(struct generate *g)
         if (!failed)
             failed = run_network(n) != 0;
         if (n->labelled != NULL)
-            failed |= labelled_close(n->labelled) != 0;
+            failed |= labelled_close(n->labelled, !failed && !n->stopped && !stop_wanted) != 0;
         result = run_end(&n->run, "generate", failed, print_more, n);
         calendar_free(&n->calendar);
         free(n->broken.value);

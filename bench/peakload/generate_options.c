@@ -6,6 +6,8 @@
 #include "bench/peakload/say.h"
 #include "bench/peakload/times.h"
 
+static const double ODDITIES_USUAL = 0.15, REPEATS_USUAL = 0.06;
+
 static const char usage[] =
     "Usage: peakload generate [OPTION]…\n"
     "Sends the scans of a simulated parcel network: six eHubs, customs, flights, hubs, depots\n"
@@ -83,6 +85,9 @@ static int complete_labelled(struct generate *g)
         g->run.schedule.rate > 0 || g->run.schedule.curve != NULL || g->run.span.workers > 1)
         return say("--truth: want --parcels, and neither --scans, --alive, --speed, --rate, "
                    "--curve nor --worker");
+    if (g->nature.oddities != ODDITIES_USUAL || g->nature.repeats != REPEATS_USUAL)
+        return say("--truth: its world has causes and repeats of its own: no --anomalies and "
+                   "no --repeats");
     return 0;
 }
 
@@ -110,8 +115,9 @@ static int complete(struct generate *g)
 
 void generate_defaults(struct generate *g)
 {
-    *g = (struct generate) {.nature = {.seed = 1, .oddities = 0.15, .repeats = 0.06},
-                            .times = TIMES_NOW, .scans = -1, .parcels = -1};
+    *g = (struct generate) {
+        .nature = {.seed = 1, .oddities = ODDITIES_USUAL, .repeats = REPEATS_USUAL},
+        .times = TIMES_NOW, .scans = -1, .parcels = -1};
 }
 
 int generate_options(struct generate *g, int argc, char **argv)

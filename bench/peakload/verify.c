@@ -114,7 +114,7 @@ static void keep_alert(struct verify *v, const struct alert *a)
     e->open = !json_is(a->state, "RESOLVED");
     e->warning = e->warning || !json_is(a->severity, "info");
     v->opened += opens;
-    if (opens && !e->told)
+    if (!e->told)
         e->told_s = time_of(a->at);
     e->told = true;
 }

@@ -66,7 +66,7 @@ static void make(struct made *m, uint64_t seed)
         end_ms = base_ms + step_arrival_s(&life.plan[life.steps - 1]) * 1000;
         m->last_ms = end_ms > m->last_ms ? end_ms : m->last_ms;
     }
-    assert_int_equal(labelled_close(labelled), 0);
+    assert_int_equal(labelled_close(labelled, true), 0);
     truth_table_make(&m->table);
     assert_int_equal(truth_table_read(&m->table, file), 0);
     unlink(file);

@@ -227,9 +227,9 @@ void labelled_make(struct labelled *w, struct life *l, uint64_t index, int64_t b
     write_truths(w, &trip);
 }
 
-int labelled_close(struct labelled *w)
+int labelled_close(struct labelled *w, bool whole)
 {
-    int result = truth_close(w->file, &w->tally);
+    int result = truth_close(w->file, whole ? &w->tally : NULL);
 
     free(w);
     return result;

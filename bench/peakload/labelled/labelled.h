@@ -8,6 +8,7 @@
 #ifndef PEAKLOAD_LABELLED_LABELLED_H
 #define PEAKLOAD_LABELLED_LABELLED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bench/peakload/life.h"
@@ -24,7 +25,8 @@ struct labelled *labelled_open(const struct world *, const struct nature *, int6
 /* Plans the life of the index-th parcel, born at base_ms, and writes its truths. */
 void labelled_make(struct labelled *, struct life *, uint64_t index, int64_t base_ms);
 
-/* 0, or -1: a file could not be written, and said so. */
-int labelled_close(struct labelled *);
+/* `whole`: all was sent; else the truth has no tally at its end, and verify refuses it.  0, or -1:
+ * a file could not be written, and said so. */
+int labelled_close(struct labelled *, bool whole);
 
 #endif

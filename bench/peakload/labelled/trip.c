@@ -104,6 +104,7 @@ struct truth *trip_truth(struct trip *t, const char *type)
 {
     struct truth *truth = &t->truth[t->truths < TRUTHS_MAX - 1 ? t->truths++ : TRUTHS_MAX - 1];
 
+    t->spoilt = t->spoilt || truth == &t->truth[TRUTHS_MAX - 1]; /* it would not be written */
     *truth = (struct truth) {.type = type, .start_s = t->now_s, .border = t->border};
     return truth;
 }

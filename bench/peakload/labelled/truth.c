@@ -76,11 +76,12 @@ int truth_close(struct truth_file *f, const struct tally *t)
 {
     int failed;
 
-    fprintf(f->out, "{\"tally\":{\"parcels\":%llu,\"scans\":%llu,\"repeats\":%llu,\"near\":%llu,"
-            "\"caused\":%llu,\"confused\":%llu}}\n", (unsigned long long)t->parcels,
-            (unsigned long long)t->scans, (unsigned long long)t->repeats,
-            (unsigned long long)t->near, (unsigned long long)t->caused,
-            (unsigned long long)t->confused);
+    if (t != NULL)
+        fprintf(f->out, "{\"tally\":{\"parcels\":%llu,\"scans\":%llu,\"repeats\":%llu,"
+                "\"near\":%llu,\"caused\":%llu,\"confused\":%llu}}\n",
+                (unsigned long long)t->parcels, (unsigned long long)t->scans,
+                (unsigned long long)t->repeats, (unsigned long long)t->near,
+                (unsigned long long)t->caused, (unsigned long long)t->confused);
     failed = ferror(f->out) != 0;
     failed |= fclose(f->out) != 0;
     if (failed)

@@ -45,7 +45,7 @@ void truth_confuser(struct truth_file *, const char *parcel, int length, const c
 void truth_late(struct truth_file *, const char *parcel, int length, const char *cause,
                 const struct lateness *);
 
-/* Writes the tally and closes.  0, or -1 having said why. */
+/* Writes the tally, unless the run did not end (NULL), and closes.  0, or -1 having said why. */
 int truth_close(struct truth_file *, const struct tally *);
 
 #endif
