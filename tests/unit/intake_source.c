@@ -195,6 +195,28 @@ static void commits_do_not_go_back(void **state)
     end();
 }
 
+/* A cut went through and its answer was lost: whoever claims next tells the group, also of a
+ * quiet topic.  What a person, or nobody, has committed is left alone. */
+static void a_claim_tells_the_group_where_the_mark_is(void **state)
+{
+    static const struct { const char *metadata; int64_t group, then; } cases[] = {
+        {"peakline 77 abcdef0123456789", 80, 100}, {"", 80, 80},
+        {"", -1, 0 /* made to begin a claim */}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        begin(NULL);
+        broker.logs[0].group = cases[i].group;
+        broker.logs[0].high = 100;
+        snprintf(broker.logs[0].metadata, sizeof broker.logs[0].metadata, "%s", cases[i].metadata);
+        assign(1);
+        answer_start(0, 100);
+        step(2 * SECOND);
+        assert_int_equal(broker.logs[0].group, cases[i].then);
+        end();
+    }
+}
+
 /* ── giving back ── */
 
 static void revoked_partitions_are_committed_first(void **state)
@@ -329,6 +351,7 @@ int main(void)
         cmocka_unit_test(no_idle_advance_when_it_is_off),
         cmocka_unit_test(commits_go_to_the_group),
         cmocka_unit_test(commits_do_not_go_back),
+        cmocka_unit_test(a_claim_tells_the_group_where_the_mark_is),
         cmocka_unit_test(refused_commit_lets_go),
         cmocka_unit_test(revoked_partitions_are_committed_first),
         cmocka_unit_test(revoked_when_through),
