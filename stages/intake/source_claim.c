@@ -318,7 +318,7 @@ void seat_start(struct seat *seat, const struct passage *passage, uint64_t now_n
 #endif
     /* A cut went through whose answer was lost: nobody has told the group, and on a quiet topic
      * nobody would for a while. */
-    if (seat->group == GROUP_OURS && seat->next > seat->group_offset)
+    if (seat->next > seat->group_offset)
         seat->wanted = (struct commit){seat->next, passage->epoch};
     if (seat->next >= seat->low && seat->next <= seat->high) {
         seat->state = SEAT_SEEKING;

@@ -196,12 +196,12 @@ static void commits_do_not_go_back(void **state)
 }
 
 /* A cut went through and its answer was lost: whoever claims next tells the group, also of a
- * quiet topic.  What a person, or nobody, has committed is left alone. */
+ * quiet topic, whoever has committed last. */
 static void a_claim_tells_the_group_where_the_mark_is(void **state)
 {
     static const struct { const char *metadata; int64_t group, then; } cases[] = {
-        {"peakline 77 abcdef0123456789", 80, 100}, {"", 80, 80},
-        {"", -1, 0 /* made to begin a claim */}};
+        {"peakline 77 abcdef0123456789", 80, 100}, {"", 80, 100}, {"", -1, 100},
+        {"peakline 77 abcdef0123456789", 120, 120}};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
