@@ -31,7 +31,7 @@
 #define ROOM "source_kafka"
 
 #define BACKOFF_NS_MIN (100 * MS_NS)
-#define BACKOFF_NS_MAX (5000 * MS_NS)
+#define BACKOFF_NS_MAX (2000 * MS_NS)
 #define ANSWER_NS      (15000 * MS_NS)  /* without an answer for so long, ask again            */
 #define LAGGING_NS     (10000 * MS_NS)  /* a new leader's end may be behind ours for so long    */
 #define VERIFY_NS      (10000 * MS_NS)  /* record next − 1 was compacted away: go on without    */
