@@ -99,14 +99,10 @@ def measure(arguments, say):
 
 def main(words):
     parser = rig.options("drain", __doc__)
-    parser.add_argument("--scans", type=int, default=3_000_000, metavar="N")
-    parser.add_argument("--parcels", type=int, default=250_000, metavar="N")
+    rig.topic_options(parser, 3_000_000, 250_000)
     parser.add_argument("--instances", type=int, default=1, metavar="I")
     parser.add_argument("--runs", type=int, default=3, metavar="R")
     parser.add_argument("--warmups", type=int, default=1, metavar="W",
                         help="runs before them that do not count, for the broker's compiler")
-    parser.add_argument("--seed", type=int, default=1, metavar="N")
-    parser.add_argument("--timeout", type=float, default=300, metavar="S",
-                        help="of one run, in seconds")
     arguments = parser.parse_args(words)
     return rig.guarded(lambda: measure(arguments, rig.speaker(arguments)))

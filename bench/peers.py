@@ -250,14 +250,10 @@ def measure(arguments, say):
 
 def main(words):
     parser = rig.options("peers", __doc__)
-    parser.add_argument("--scans", type=int, default=6_000_000, metavar="N")
-    parser.add_argument("--parcels", type=int, default=500_000, metavar="N")
+    rig.topic_options(parser, 6_000_000, 500_000, timeout=600)
     parser.add_argument("--only", nargs="+", choices=PEERS, default=list(PEERS), metavar="PEER",
                         help=f"some of {', '.join(PEERS)}")
     parser.add_argument("--runs", type=int, default=1, metavar="R", help="of each, in turn")
-    parser.add_argument("--seed", type=int, default=1, metavar="N")
-    parser.add_argument("--timeout", type=float, default=600, metavar="S",
-                        help="of one run, in seconds")
     arguments = parser.parse_args(words)
     arguments.instances = 1
     return rig.guarded(lambda: measure(arguments, rig.speaker(arguments)))

@@ -44,6 +44,15 @@ def options(name, description):
     return parser
 
 
+def topic_options(parser, scans, parcels, timeout=300):
+    """Of a bench that fills a topic once and drains it again and again."""
+    parser.add_argument("--scans", type=int, default=scans, metavar="N")
+    parser.add_argument("--parcels", type=int, default=parcels, metavar="N")
+    parser.add_argument("--seed", type=int, default=1, metavar="N")
+    parser.add_argument("--timeout", type=float, default=timeout, metavar="S",
+                        help="of one run, in seconds")
+
+
 def traffic(scans, parcels, seed, alive=0):
     """peakload's options; by default a fifth is under way, as in a network that has run a while."""
     return ["--scans", str(scans), "--parcels", str(parcels), "--seed", str(seed),

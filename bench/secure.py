@@ -161,12 +161,8 @@ def measure(arguments, say):
 
 def main(words):
     parser = rig.options("secure", __doc__)
-    parser.add_argument("--scans", type=int, default=2_000_000, metavar="N")
-    parser.add_argument("--parcels", type=int, default=200_000, metavar="N")
+    rig.topic_options(parser, 2_000_000, 200_000)
     parser.add_argument("--instances", type=int, default=2, metavar="I")
     parser.add_argument("--runs", type=int, default=2, metavar="R", help="of each side")
-    parser.add_argument("--seed", type=int, default=1, metavar="N")
-    parser.add_argument("--timeout", type=float, default=300, metavar="S",
-                        help="of one run, in seconds")
     arguments = parser.parse_args(words)
     return rig.guarded(lambda: measure(arguments, rig.speaker(arguments)))
