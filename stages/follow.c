@@ -391,7 +391,7 @@ bool follow_scan(struct track *t, struct partition *p, const struct scan *scan)
         metric_add(t->duplicates, 1);
         return true;
     }
-    name_id was_at = counts_place(&s.before);
+    name_id was_at = p->counts != NULL ? counts_place(&s.before) : NAME_NONE;
 
     step_begin(t, p, scan, &s);
     unsigned applied = apply_scan(&s.after, scan, &s.class, &s.noted);
